@@ -1,0 +1,111 @@
+# `make` prints every target. A fresh machine needs Python 3.11 with venv, make, git and Go; `make doctor` names the rest.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+UV_VERSION := 0.13.9
+# The uv on PATH, else one of our own in build/uv.
+UV := $(or $(shell command -v uv),build/uv/bin/uv)
+ENV := .venv/.synced
+PYTHON := .venv/bin/python
+RUN := $(UV) run --no-sync
+
+.PHONY: help
+help:  ## Print every target.
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+##@ environment
+
+.PHONY: env
+env: $(ENV)  ## Install the Python environment of uv.lock into .venv.
+
+$(ENV): uv.lock | $(UV)
+	$(UV) sync --all-packages --frozen --quiet
+	@touch $@
+
+build/uv/bin/uv:
+	python3 -m venv build/uv
+	build/uv/bin/pip install --quiet uv==$(UV_VERSION)
+
+.PHONY: generate
+generate: $(ENV)  ## Write crds/ and docs/reference/modeldeployment.md from the API models.
+	@$(RUN) python -m sluice_dev.generate
+
+##@ tests
+
+.PHONY: check
+check: $(ENV)  ## Formatting, lints, types, import contracts, generated files.
+	$(RUN) ruff format --check
+	$(RUN) ruff check
+	$(RUN) mypy
+	$(RUN) lint-imports
+	$(RUN) pytest tests/unit/operator/test_crd.py
+
+.PHONY: test-fast
+test-fast: $(ENV)  ## Unit tests and 500 simulated worlds, with coverage.
+	$(RUN) pytest tests/unit -n 2 --cov --cov-report=term:skip-covered --durations=5
+	$(RUN) pytest tests/simulation --durations=5
+
+WORLDS ?= 10000
+
+.PHONY: simulate
+simulate: $(ENV)  ## 10,000 simulated worlds (WORLDS=n); SEED=n plays one again and tells its story, the shortest one that fails.
+	PYTHONPATH=tests PYTHONHASHSEED=0 $(RUN) python -m simulation $(if $(SEED),--seed $(SEED) --shrink,--worlds $(WORLDS))
+
+.PHONY: test-cluster
+test-cluster: cluster images  ## Tests on the real API server and end to end, on the cluster.
+	$(RUN) pytest tests/apiserver --durations=10
+	@$(MAKE) --no-print-directory test-e2e
+
+.PHONY: test-e2e
+test-e2e: $(ENV)  ## Rollouts on the real cluster: several namespaces at once, then what must be alone. Sets the cluster up.
+	$(RUN) pytest tests/e2e -m "not alone" -n 4 --dist worksteal --durations=10
+	$(RUN) pytest tests/e2e -m alone --durations=10
+
+.PHONY: test
+test: check test-fast test-cluster  ## Everything; does all set-up itself.
+
+##@ see it work
+
+.PHONY: demo
+demo: $(ENV)  ## Everything from nothing, then five versions of a model under 200 requests/s: watch them come and go.
+	@$(PYTHON) -m sluice_dev.demo
+
+##@ the development cluster
+
+.PHONY: cluster
+cluster: $(ENV)  ## Start a real one-node Kubernetes with gateway and Prometheus (or use KUBECONFIG's: USE_EXISTING_CLUSTER=1).
+	@$(PYTHON) -m sluice_dev.cluster up
+
+.PHONY: cluster-down
+cluster-down: $(ENV)  ## Take the cluster away; nothing of it stays but the cache.
+	@$(PYTHON) -m sluice_dev.cluster down
+
+.PHONY: cluster-status
+cluster-status: $(ENV)  ## Say what of the cluster runs.
+	@$(PYTHON) -m sluice_dev.cluster status
+
+.PHONY: doctor
+doctor: $(ENV)  ## Say in one table what this machine lacks for the cluster, and how to get it.
+	@$(PYTHON) -m sluice_dev.cluster doctor
+
+.PHONY: kubectl
+kubectl: $(ENV)  ## Run kubectl on the cluster: make kubectl ARGS='get pods -A'.
+	@$(PYTHON) -m sluice_dev.cluster kubectl $(ARGS)
+
+.PHONY: images
+images: $(ENV)  ## Build the images into the cluster; with REGISTRY=host/path build and push them with docker, podman or buildah.
+	@$(PYTHON) -m sluice_dev.images build $(if $(REGISTRY),--registry $(REGISTRY) --push $(if $(BASE),--base $(BASE)))
+
+##@ benchmarks (on a machine that does nothing else)
+
+.PHONY: bench-promote
+bench-promote: $(ENV)  ## 20 promotions under 200 requests/s: which requests are lost? Writes build/bench/promote.json.
+	@$(PYTHON) -m sluice_dev.bench promote
+
+.PHONY: bench-rollback
+bench-rollback: $(ENV)  ## 30 rollbacks of a version that fails half: how fast? Writes build/bench/rollback.json.
+	@$(PYTHON) -m sluice_dev.bench rollback
+
+.PHONY: bench-faults
+bench-faults: $(ENV)  ## The operator killed at every boundary, its leader deleted 30 times: do rollouts end as they should? Writes build/bench/faults.json.
+	@$(PYTHON) -m sluice_dev.bench faults
