@@ -1,0 +1,146 @@
+"""From the cached objects of one ModelDeployment to the Snapshot that a decision reads."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from sluice.adapters.kube.facts import endpoints, owned_by, pod_facts, route_facts
+from sluice.api import names
+from sluice.api.status import Status
+from sluice.api.v1alpha1 import Spec
+from sluice.core.analysis.verdicts import NOTHING_KNOWN, Observation
+from sluice.core.children import selector
+from sluice.core.plan import Refusal
+from sluice.core.revision import Inputs
+from sluice.core.runtimes import Runtime
+from sluice.core.snapshot import Child, GatewayFacts, Identity, RevisionFacts, Snapshot
+from sluice.ports import Object, Store
+
+
+def gather(
+    store: Store,
+    resource: Object,
+    *,
+    now: datetime,
+    observation: Observation = NOTHING_KNOWN,
+    runtimes: Mapping[str, Runtime],
+    allowed_http_hosts: frozenset[str] = frozenset(),
+    refusals: Mapping[tuple[str, str], Refusal] | None = None,
+) -> Snapshot:
+    """Everything known about one ModelDeployment. Reads the cache only: an idle pass costs no API call.
+
+    Raises pydantic.ValidationError when the stored *status* cannot be read: to act without that memory could give
+    traffic to a rejected revision.
+    """
+    metadata = resource["metadata"]
+    identity = Identity(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        generation=int(metadata.get("generation", 0)),
+        resource_version=metadata["resourceVersion"],
+        annotations=metadata.get("annotations") or {},
+    )
+    spec, problem = _spec(resource)
+    route = store.get("HTTPRoute", identity.namespace, identity.name)
+    service = store.get("Service", identity.namespace, identity.name)
+    budget = store.get("PodDisruptionBudget", identity.namespace, identity.name)
+    selects = ((service or {}).get("spec") or {}).get("selector", {}).get(names.LABEL_REVISION)
+    return Snapshot(
+        now=now,
+        identity=identity,
+        spec=spec,
+        spec_problem=problem,
+        status=Status.model_validate(resource.get("status") or {}),
+        deleting=bool(metadata.get("deletionTimestamp")),
+        revisions=_revisions(store, identity),
+        route=route_facts(route, identity) if route and owned_by(route, identity.uid) else None,
+        stable_service=_child(service, identity),
+        stable_selects=selects if service and owned_by(service, identity.uid) else None,
+        budget=_child(budget, identity),
+        runtimes=runtimes,
+        allowed_http_hosts=allowed_http_hosts,
+        gateways=_gateways(store, identity, spec),
+        refusals=refusals or {},
+        observation=observation,
+    )
+
+
+def _spec(resource: Object) -> tuple[Spec | None, str]:
+    try:
+        return Spec.model_validate(resource.get("spec") or {}), ""
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in ("spec", *first["loc"]))
+        return None, f"{field}: {first['msg']}; correct it, or update the CRD to the operator's version"
+
+
+def _child(obj: Object | None, identity: Identity, drifted: bool = False) -> Child | None:
+    """A child of ours; what is not ours does not count as there."""
+    if obj is None or not owned_by(obj, identity.uid) or obj["metadata"].get("deletionTimestamp"):
+        return None
+    applied = (obj["metadata"].get("annotations") or {}).get(names.ANNOTATION_APPLIED, "")
+    return Child(uid=obj["metadata"]["uid"], applied=applied, drifted=drifted)
+
+
+def _by_revision(store: Store, kind: str, identity: Identity) -> dict[str, list[Object]]:
+    found: dict[str, list[Object]] = defaultdict(list)
+    for obj in store.owned(kind, identity.namespace, identity.name):
+        revision = obj["metadata"]["labels"].get(names.LABEL_REVISION)
+        if revision:
+            found[revision].append(obj)
+    return found
+
+
+def _revisions(store: Store, identity: Identity) -> dict[str, RevisionFacts]:
+    kinds = ("ControllerRevision", "Deployment", "Service", "EndpointSlice", "Pod")
+    parts = {kind: _by_revision(store, kind, identity) for kind in kinds}
+    revisions = {revision for found in parts.values() for revision in found}
+    return {
+        revision: _revision(identity, revision, {kind: found.get(revision, []) for kind, found in parts.items()})
+        for revision in revisions
+    }
+
+
+def _revision(identity: Identity, revision: str, parts: Mapping[str, list[Object]]) -> RevisionFacts:
+    def ours(kind: str) -> Any:
+        return next((obj for obj in parts[kind] if owned_by(obj, identity.uid)), None)
+
+    record, deployment, service = ours("ControllerRevision"), ours("Deployment"), ours("Service")
+    data = (record or {}).get("data") or {}
+    wanted = selector(identity.name, revision)
+    return RevisionFacts(
+        revision=revision,
+        inputs=Inputs.model_validate(data["inputs"]) if "inputs" in data else None,
+        template=data.get("template"),
+        number=int((record or {}).get("revision", 0)),
+        rejected=((record or {}).get("metadata", {}).get("annotations") or {}).get(names.ANNOTATION_REJECTED),
+        record=_child(record, identity),
+        deployment=_child(deployment, identity),
+        replicas=int(((deployment or {}).get("spec") or {}).get("replicas", 1)),
+        service=_child(service, identity, bool(service) and service["spec"].get("selector") != wanted),
+        endpoints=sum(endpoints(one) for one in parts["EndpointSlice"]),
+        pods=tuple(pod_facts(pod) for pod in parts["Pod"]),
+    )
+
+
+def _gateways(store: Store, identity: Identity, spec: Spec | None) -> tuple[GatewayFacts, ...]:
+    facts = []
+    for ref in spec.traffic.gateway.parent_refs if spec else ():
+        namespace = ref.namespace or identity.namespace
+        gateway = store.get("Gateway", namespace, ref.name)
+        wanted = ((gateway or {}).get("spec") or {}).get("gatewayClassName")
+        gateway_class = store.get("GatewayClass", "", wanted) if wanted else None
+        listed = ((gateway_class or {}).get("status") or {}).get("supportedFeatures") or ()
+        facts.append(
+            GatewayFacts(
+                ref=ref,
+                namespace=namespace,
+                controller=((gateway_class or {}).get("spec") or {}).get("controllerName"),
+                features=frozenset(one["name"] if isinstance(one, Mapping) else str(one) for one in listed),
+            )
+        )
+    return tuple(facts)

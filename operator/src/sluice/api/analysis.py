@@ -1,0 +1,175 @@
+"""How the candidate is judged: the checks, and what happens when nothing is seen."""
+
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+from pydantic import ConfigDict, Field
+
+from sluice.api.quantities import DECIMAL_PATTERN, DURATION_PATTERN, Duration, Number, Percent
+from sluice.api.rules import cel, positive, share, validated
+from sluice.api.schema import NAME_LIMIT, NAME_PATTERN, Schema
+
+BLIND_DEADLINE_PATTERN: Final = rf"^(Auto|Never|{DURATION_PATTERN.strip('^$')})$"
+
+
+class OnFail(StrEnum):
+    """What a failed check does."""
+
+    ROLLBACK = "Rollback"
+    PAUSE = "Pause"
+    REPORT = "Report"
+
+
+class RateCheck(Schema):
+    """A share of the candidate's requests that must stay below a maximum."""
+
+    preset: Annotated[
+        Literal["errors"], Field(description="Which requests count: errors are answers with a 5xx code.")
+    ] = "errors"
+    max: Annotated[
+        Percent,
+        Field(
+            description="Largest tolerated share, e.g. 5%. Judged by a sequential test at alpha 1% over the whole "
+            "rollout, not by single measurements.",
+            json_schema_extra=validated(share("max")),
+        ),
+    ] = Decimal("0.05")
+
+
+class LatencyCheck(Schema):
+    """A share of the candidate's requests that may be slower than an objective."""
+
+    slo: Annotated[
+        Duration,
+        Field(
+            description="A request slower than this counts, e.g. 250ms. Must be a bucket bound of the runtime's "
+            "latency histogram.",
+            json_schema_extra=validated(positive("slo", "250ms")),
+        ),
+    ] = timedelta(seconds=1)
+    max_share_above: Annotated[
+        Percent,
+        Field(
+            description="Largest tolerated share of requests slower than slo, e.g. 1%.",
+            json_schema_extra=validated(share("maxShareAbove")),
+        ),
+    ] = Decimal("0.05")
+
+
+class PrometheusCheck(Schema):
+    """A plain threshold on a query, for what no preset knows."""
+
+    model_config = ConfigDict(
+        json_schema_extra=validated(
+            cel("has(self.min) || has(self.max)", "prometheus needs min, max or both, else the check says nothing"),
+            cel(
+                f"!has(self.min) || !has(self.max) || !self.min.matches(r'{DECIMAL_PATTERN}') || "
+                f"!self.max.matches(r'{DECIMAL_PATTERN}') || double(self.min) <= double(self.max)",
+                "min is above max, so every measurement would fail; raise max or lower min",
+                messageExpression=(
+                    "'min (%s) is above max (%s), so every measurement would fail; raise max or lower min'"
+                    ".format([self.min, self.max])"
+                ),
+            ),
+        )
+    )
+    query: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=4096,
+            description="PromQL that yields one number. $(candidate) and $(stable) stand for the label matchers of a "
+            'revision\'s pods (namespace="..",pod=~".."), $(namespace) and $(name) for those of the object.',
+        ),
+    ]
+    min: Annotated[
+        Number | None,
+        Field(description="A value below this fails the measurement; a decimal as a string, e.g. '0.03'."),
+    ] = None
+    max: Annotated[
+        Number | None, Field(description="A value above this fails the measurement; a decimal as a string, e.g. '0.5'.")
+    ] = None
+    interval: Annotated[
+        Duration,
+        Field(
+            description="Time between two measurements; at least 1s.",
+            json_schema_extra=validated(
+                cel(
+                    f"!self.matches(r'{DURATION_PATTERN}') || duration(self) >= duration('1s')",
+                    "interval must be at least 1s",
+                )
+            ),
+        ),
+    ] = timedelta(seconds=30)
+    failure_limit: Annotated[
+        int, Field(ge=0, le=1000, description="Failed measurements that are tolerated; one more fails the check.")
+    ] = 0
+
+
+class Check(Schema):
+    """One question that a rollout asks all the time. `type` names the member that holds the settings."""
+
+    model_config = ConfigDict(
+        json_schema_extra=validated(
+            cel(
+                "has(self.rate) == (self.type == 'Rate') && has(self.latency) == (self.type == 'Latency') && "
+                "has(self.prometheus) == (self.type == 'Prometheus')",
+                "set exactly the member that type names (Rate: rate, Latency: latency, Prometheus: prometheus)",
+                messageExpression=(
+                    "'check %s has type %s: set %s and no other of rate, latency, prometheus'"
+                    ".format([self.name, self.type, self.type.lowerAscii()])"
+                ),
+            )
+        )
+    )
+    name: Annotated[
+        str,
+        Field(
+            min_length=1, max_length=NAME_LIMIT, pattern=NAME_PATTERN, description="Name shown in status and Events."
+        ),
+    ]
+    type: Annotated[Literal["Rate", "Latency", "Prometheus"], Field(description="Kind of check.")]
+    on_fail: Annotated[
+        OnFail,
+        Field(description="Rollback: traffic to stable at once. Pause: hold the weight. Report: only say so."),
+    ] = OnFail.ROLLBACK
+    rate: Annotated[RateCheck | None, Field(description="Settings of type Rate.")] = None
+    latency: Annotated[LatencyCheck | None, Field(description="Settings of type Latency.")] = None
+    prometheus: Annotated[PrometheusCheck | None, Field(description="Settings of type Prometheus.")] = None
+
+
+DEFAULT_CHECKS: Final = (
+    Check(name="errors", type="Rate", rate=RateCheck()),
+    Check(name="latency", type="Latency", latency=LatencyCheck()),
+)
+
+
+class Analysis(Schema):
+    """How the candidate is judged."""
+
+    blind_deadline: Annotated[
+        str,
+        Field(
+            max_length=32,
+            pattern=BLIND_DEADLINE_PATTERN,
+            description="How long the candidate may keep its weight while no fresh metrics of it arrive, e.g. 90s. "
+            "Then its weight goes to 0 until sight returns; it is not rejected. Auto: the larger of 60s and three "
+            "scrape intervals. Never: the weight is held.",
+            json_schema_extra=validated(
+                cel(
+                    "self == 'Auto' || self == 'Never' || self.matches('[1-9]')",
+                    "blindDeadline must be Auto, Never or longer than 0, e.g. 90s",
+                )
+            ),
+        ),
+    ] = "Auto"
+    checks: Annotated[
+        tuple[Check, ...],
+        Field(
+            max_length=32,
+            description="Checks by name. Absent: errors at most 5%, and at most 5% slower than 1s.",
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ] = DEFAULT_CHECKS

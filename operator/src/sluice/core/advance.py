@@ -1,0 +1,104 @@
+"""How far may the candidate go? Raise, hold, keep the time, leave the stage."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from sluice.api.names import Reason
+from sluice.api.status import CandidateStatus
+from sluice.api.v1alpha1 import Spec
+from sluice.core import ledger
+from sluice.core.analysis.verdicts import NOTHING_KNOWN
+from sluice.core.course import Course
+from sluice.core.exits import counted
+from sluice.core.hazards import Finding, Move, Trial, gates, judge
+from sluice.core.ledger import restarted
+from sluice.core.retreat import roll_back, withdraw
+from sluice.core.snapshot import Snapshot
+from sluice.core.stages import INITIAL, Stage
+from sluice.core.strategies import stages_of
+from sluice.core.verbs import forgiven
+
+
+def advance(s: Snapshot, spec: Spec, course: Course) -> Course:
+    """How far may the candidate go?"""
+    candidate, stable = course.status.candidate, course.status.stable
+    if candidate is None:
+        return course
+    s = _with_own_evidence(s, candidate)
+    stages = stages_of(spec) if stable else INITIAL
+    candidate = _renumbered(candidate, stages, s.now)
+    candidate = counted(s, candidate)
+    course = replace(course, status=course.status.model_copy(update={"candidate": candidate}))
+    trial = Trial(s, spec, candidate, stages[candidate.stage.index], first=stable is None)
+    remembered = None if forgiven(s, course, candidate.revision) else s.rejection(candidate.revision)
+    if remembered is not None:  # a rollback that was interrupted, or had to wait for stable
+        reason, _, message = remembered.partition(": ")
+        if all(entry.revision != candidate.revision for entry in s.status.rejected):  # and before it was told
+            course = course.tell("Warning", Reason.ROLLED_BACK, f"revision {candidate.revision}: {message}")
+        return roll_back(s, course, reason, message or remembered)
+    finding = judge(trial)
+    if finding.move is Move.REJECT:
+        course = course.tell("Warning", Reason.ROLLED_BACK, f"revision {candidate.revision}: {finding.message}")
+        return roll_back(s, course, finding.reason, finding.message)
+    if finding.move is Move.WITHDRAW:
+        return withdraw(s, course, trial, finding)
+    if candidate.revision != course.desired:  # a newer spec waits for the end of the pause
+        return replace(course, weight=trial.weight, finding=Finding(Move.HOLD, Reason.PAUSED, "spec.paused is true"))
+    return _ramp(s, course, trial, stages, finding)
+
+
+def _with_own_evidence(s: Snapshot, candidate: CandidateStatus) -> Snapshot:
+    """What was observed is about the candidate of the last pass: one that began in this pass is not judged by it."""
+    before = s.status.candidate
+    if before and (before.revision, before.started_at) == (candidate.revision, candidate.started_at):
+        return s
+    return replace(s, observation=NOTHING_KNOWN)
+
+
+def _renumbered(candidate: CandidateStatus, stages: tuple[Stage, ...], now: datetime) -> CandidateStatus:
+    """The steps may be edited while they are walked: the first stage not below the weight reached is the place."""
+    mark = candidate.stage
+    if mark.index < len(stages) and stages[mark.index].name == mark.name:
+        return candidate
+    index = next((i for i, stage in enumerate(stages) if stage.name == mark.name), 0)
+    return ledger.enter(candidate, index, stages[index], now)
+
+
+def _ramp(s: Snapshot, course: Course, trial: Trial, stages: tuple[Stage, ...], finding: Finding) -> Course:
+    """Raise, hold, keep the time, leave the stage."""
+    candidate, stage = trial.candidate, trial.stage
+    go = finding.move is Move.GO
+    if trial.live and candidate.stage.live_since is None:
+        candidate = candidate.model_copy(update={"stage": candidate.stage.model_copy(update={"live_since": s.now})})
+    elif not trial.live and candidate.stage.live_since is not None:
+        mark = candidate.stage
+        spent = mark.live_for + (s.now - candidate.stage.live_since)
+        candidate = candidate.model_copy(
+            update={"stage": mark.model_copy(update={"live_since": None, "live_for": spent})}
+        )
+    trial = replace(trial, candidate=candidate)
+    waiting = gates(trial)
+    weight = stage.weight if go else min(trial.weight, stage.weight)
+    if go and not waiting:
+        if stage.weight == 100 and candidate.stage.index == len(stages) - 1:
+            status = ledger.promote(course.status.model_copy(update={"candidate": candidate}), s.now)
+            return replace(course, status=status).tell(
+                "Normal", Reason.PROMOTED, f"revision {candidate.revision} serves all traffic"
+            )
+        index = candidate.stage.index + 1
+        candidate = ledger.enter(candidate, index, stages[index], s.now)
+        course = course.tell(
+            "Normal",
+            Reason.STAGE_STARTED,
+            f"revision {candidate.revision}: {stages[index].name}, weight {stages[index].weight}",
+        )
+    elif weight > 0 and trial.weight == 0:
+        reason = Reason.STAGE_RESTARTED if candidate.retreated else Reason.STAGE_STARTED
+        stage_mark = restarted(candidate.stage, s.now)
+        candidate = candidate.model_copy(update={"exposed_at": s.now, "retreated": None, "stage": stage_mark})
+        if not trial.first:
+            course = course.tell(
+                "Normal", reason, f"revision {candidate.revision}: {stage.name}, weight {stage.weight}"
+            )
+    status = course.status.model_copy(update={"candidate": candidate})
+    return replace(course, status=status, weight=weight, finding=finding, waiting=waiting)

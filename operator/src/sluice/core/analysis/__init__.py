@@ -1,0 +1,1 @@
+"""Verdicts on a candidate, each with its evidence, from raw samples alone."""

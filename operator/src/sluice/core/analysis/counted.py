@@ -1,0 +1,129 @@
+"""Checks on counted requests: which requests are a loss, and which metric and bucket bounds does that take?"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import inf, isclose
+
+from sluice.api.v1alpha1 import Check
+from sluice.core.analysis.counters import Delta
+from sluice.core.analysis.eprocess import MaximumTest
+from sluice.core.analysis.wording import missing_bound
+from sluice.core.metrics import MetricPreset, Series
+
+LabelSet = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What the candidate did in the scrapes of one moment.
+
+    time: seconds since the epoch. requests, losses: counts, losses <= requests.
+    """
+
+    time: float
+    requests: float
+    losses: float
+
+
+def failed_requests(preset: MetricPreset, deltas: Iterable[Delta]) -> list[Exposure]:
+    """Answered requests and those with a failure's code, by moment, in the order of time."""
+    failure = re.compile(preset.failure_pattern)
+    sums: dict[float, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for delta in deltas:
+        sums[delta.time][0] += delta.amount
+        if failure.fullmatch(delta.labels.get(preset.code_label, "")):
+            sums[delta.time][1] += delta.amount
+    return [Exposure(time, n, x) for time, (n, x) in sorted(sums.items())]
+
+
+def slow_requests(slo: float, deltas: Iterable[Delta]) -> list[Exposure]:
+    """Observed requests and those above `slo` seconds, by moment, in the order of time.
+
+    A bucket counts what is at most its bound, so the slow ones are the count less the bucket. Where only one of the two
+    was scraped nothing is counted: a missing bucket would make every request a slow one.
+    """
+    pairs: dict[tuple[float, LabelSet], dict[bool, float]] = defaultdict(dict)
+    for delta in deltas:
+        bound = bound_of(delta.labels.get("le", ""))
+        if bound is not None and (bound == inf or same_bound(bound, slo)):
+            rest = tuple(sorted((k, v) for k, v in delta.labels.items() if k != "le"))
+            pairs[delta.time, rest][bound == inf] = delta.amount
+    sums: dict[float, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for (time, _), pair in pairs.items():
+        if len(pair) == 2:
+            sums[time][0] += pair[True]
+            sums[time][1] += max(pair[True] - pair[False], 0.0)
+    return [Exposure(time, n, x) for time, (n, x) in sorted(sums.items())]
+
+
+def bound_of(text: str) -> float | None:
+    """The number in a label `le`; None if it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def same_bound(one: float, other: float) -> bool:
+    """Equality of two bucket bounds in seconds: "0.25", "2.5e-01" and 250 ms are the same."""
+    return isclose(one, other, rel_tol=1e-6)
+
+
+def has_bound(bounds: Iterable[float], slo: float) -> bool:
+    """Whether one of the bounds is the objective."""
+    return any(same_bound(bound, slo) for bound in bounds)
+
+
+def bounds_seen(answer: Iterable[Series]) -> set[float]:
+    """The bucket bounds in an answer, infinity included."""
+    return {b for series in answer if (b := bound_of(series.labels.get("le", ""))) is not None}
+
+
+@dataclass(slots=True)
+class Counted:
+    """One check of type Rate or Latency with its evidence.
+
+    metric: the counter it reads. slo: seconds, for a latency check. fault: why the question itself is wrong, else "".
+    """
+
+    check: Check
+    metric: str
+    test: MaximumTest
+    slo: float | None = None
+    fault: str = ""
+    bounds: tuple[float, ...] = field(default=())
+
+    def take(self, preset: MetricPreset, deltas: list[Delta]) -> None:
+        """Adds what was counted after the rollout's start."""
+        exposures = failed_requests(preset, deltas) if self.slo is None else slow_requests(self.slo, deltas)
+        for exposure in exposures:
+            if exposure.time > self.test.origin:
+                self.test.add(exposure.time, exposure.requests, exposure.losses)
+
+    def inspect(self, preset: MetricPreset, answer: Iterable[Series]) -> None:
+        """Notes whether the histogram lacks the bucket that the check needs."""
+        if self.slo is None:
+            return
+        seen = bounds_seen(answer)
+        if inf in seen:
+            self.fault = "" if has_bound(seen, self.slo) else missing_bound(self.slo, preset.bounds, preset.latency)
+
+
+def counted_check(check: Check, preset: MetricPreset, origin: float) -> Counted | None:
+    """The evidence of a Rate or Latency check, which begins at `origin`; None for another type."""
+    if check.rate is not None:
+        return Counted(check, preset.requests, MaximumTest(float(check.rate.max), origin))
+    if check.latency is None:
+        return None
+    slo = check.latency.slo.total_seconds()
+    known = not preset.bounds or has_bound(preset.bounds, slo)
+    return Counted(
+        check,
+        f"{preset.latency}_bucket",
+        MaximumTest(float(check.latency.max_share_above), origin),
+        slo=slo,
+        fault="" if known else missing_bound(slo, preset.bounds, preset.latency),
+        bounds=(slo, inf),
+    )

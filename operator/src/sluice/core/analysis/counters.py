@@ -1,0 +1,69 @@
+"""What did raw counters count between two scrapes? Differences per series, never rates.
+
+The rules, each of them a test:
+- a value below the one before is a reset, and the counter began at 0 again;
+- only samples newer than the last used one count, so answers may overlap;
+- a series that is new to us began at 0 where its target was scraped successfully before without it, or where the pod
+  itself is younger than the rollout: without this 100 instead of 50 bad requests pass. Else it is a baseline;
+- the last value of a series that vanishes is kept: if it returns, its history is not counted twice;
+- a pod that is scraped twice (two jobs) is counted once.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+
+from sluice.core.analysis.sight import Target, target_of
+from sluice.core.metrics import Series
+
+SeriesKey = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What one series counted in one scrape.
+
+    time: of the scrape, seconds since the epoch. amount: a count, > 0 or 0.
+    """
+
+    time: float
+    labels: Mapping[str, str]
+    amount: float
+
+
+BornAtZero = Callable[[str, Target, float], bool]
+"""(pod, target, time of a series' first sample) -> whether the series began at 0."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """The last used sample of every series of one metric."""
+
+    chosen: dict[str, Target] = field(default_factory=dict)
+    """Per pod the target that is counted: the first one that had the metric."""
+    _last: dict[SeriesKey, tuple[float, float]] = field(default_factory=dict)
+
+    def absorb(self, answer: Iterable[Series], born_at_zero: BornAtZero) -> list[Delta]:
+        """Differences of all samples that are new, in the order of time."""
+        series = sorted((s for s in answer if s.points), key=lambda s: (s.points[0][0], target_of(s)))
+        deltas: list[Delta] = []
+        for one in series:
+            pod, target = one.labels.get("pod", ""), target_of(one)
+            if self.chosen.setdefault(pod, target) == target:
+                deltas.extend(self._differences(one, pod, target, born_at_zero))
+        return sorted(deltas, key=lambda delta: delta.time)
+
+    def _differences(self, series: Series, pod: str, target: Target, born_at_zero: BornAtZero) -> Iterable[Delta]:
+        key = tuple(sorted(series.labels.items()))
+        last = self._last.get(key)
+        for time, value in series.points:
+            if not isfinite(value) or (last is not None and time <= last[0]):
+                continue
+            if last is None:
+                amount = value if born_at_zero(pod, target, time) else 0.0
+            else:
+                amount = value - last[1] if value >= last[1] else value
+            last = (time, value)
+            yield Delta(time, series.labels, amount)
+        if last is not None:
+            self._last[key] = last

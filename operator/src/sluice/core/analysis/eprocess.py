@@ -1,0 +1,125 @@
+"""Is a share of the candidate's requests above its maximum? A one-sample e-process answers at every sample.
+
+H0: each request is a loss with probability at most `pmax`, whatever happened before. For any G > 1 the wealth
+G**x * exp(-n * pmax * (G - 1)) of n requests with x losses has mean at most 1 under H0, because
+E[G**x] <= exp(n * p * (G - 1)). A mixture over a grid of G does not need to know how bad a bad candidate is, and a
+wealth of 1/alpha is reached with probability at most alpha over the whole rollout, however often one looks (Ville's
+inequality; Ramdas, Grünwald, Vovk, Shafer 2023, section 3; Howard, Ramdas, McAuliffe, Sekhon 2021 for the mixture).
+
+Worked example: 10 requests, 5 of them losses, pmax 5%, grid point 10: 5 * ln 10 - 10 * 0.05 * 9 = 11.5 - 4.5 = 7.0, so
+this bet alone grew e**7 = 1100-fold. It held 1/32 of the mass (the first epoch bets one half, on 16 points): 34 now.
+
+All functions take arrays with any leading axes; the last axis of `log_wealth` is the grid.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+GRID: Final[Floats] = np.array([1.15, 1.3, 1.5, 1.75, 2, 2.5, 3, 4, 5, 7, 10, 15, 25, 50, 100, 300])
+"""Ratios of the true share to the maximum that are bet on."""
+
+LOG_GRID: Final[Floats] = np.log(GRID)
+
+EPOCH_SECONDS: Final = 5.0
+"""New mass enters at most this often, in seconds of sample time, and only when requests were counted.
+
+A good hour makes every bet worthless: 20 requests/s, pmax 5% and grid point 10 cost 9 nats each second. What fails
+later is found with the mass that came last, so the wait for new mass is paid in bad requests: up to 300 s of them with
+an epoch each 5 minutes. Halving the epoch costs 1.4 nats for a late failure (one bad request more at a 50% failing
+candidate) and nothing for one that is there from the start. A step of the weight then needs no epoch of its own, so
+that the evidence is a function of the samples alone. See docs/concepts/evidence.md.
+"""
+
+
+def nothing_bet(shape: tuple[int, ...] = ()) -> Floats:
+    """log wealth of a process that has not bet yet; shape: the leading axes."""
+    return np.full((*shape, len(GRID)), -np.inf)
+
+
+def open_epoch(log_wealth: Floats, k: int) -> Floats:
+    """Adds the mass of the k-th epoch (k = 1, 2, ...): 1/(k(k+1)), evenly over the grid. All epochs sum to 1."""
+    opened: Floats = np.logaddexp(log_wealth, -np.log(k * (k + 1.0) * len(GRID)))
+    return opened
+
+
+def bet(log_wealth: Floats, requests: ArrayLike, losses: ArrayLike, pmax: float, phi: float = 1.0) -> Floats:
+    """Wealth after `requests` (count) with `losses` of them, 0 <= losses <= requests.
+
+    pmax: the tolerated share, 0 < pmax < 1. phi: overdispersion, >= 1: 1 where requests are independent.
+    """
+    n = np.asarray(requests, dtype=float)[..., None]
+    x = np.asarray(losses, dtype=float)[..., None]
+    return log_wealth + (x * LOG_GRID - n * pmax * (GRID - 1.0)) / phi
+
+
+def log_evidence(log_wealth: Floats, k: int) -> Floats:
+    """ln of the e-value after k epochs: all bets, and the mass 1/(k+1) that was not bet yet."""
+    total: Floats = np.logaddexp(np.logaddexp.reduce(log_wealth, axis=-1), -np.log(k + 1.0))
+    return total
+
+
+@dataclass(slots=True)
+class _Epoch:
+    """Sums of one stretch of sample time, and the wealth it began with (its own mass included)."""
+
+    index: int
+    opening: Floats
+    requests: float = 0.0
+    losses: float = 0.0
+
+
+@dataclass(slots=True)
+class MaximumTest:
+    """One check's evidence that the share of losses is above `pmax`: a function of the samples' times and counts.
+
+    Samples that come late (one pod's scrape took longer) are counted into the epoch they belong to, so the numbers do
+    not depend on how a history was cut into answers.
+
+    pmax: tolerated share, 0 < pmax < 1. origin: seconds since the epoch from which epochs are cut.
+    """
+
+    pmax: float
+    origin: float
+    phi: float = 1.0
+    requests: float = 0.0
+    losses: float = 0.0
+    peak: float = 0.0
+    """Largest ln of the e-value so far; 0 is no evidence."""
+    log_e: float = 0.0
+    """ln of the e-value now."""
+    _epochs: list[_Epoch] = field(default_factory=list)
+
+    def add(self, time: float, requests: float, losses: float) -> None:
+        """Counts of one scrape at `time` (seconds since the epoch); a scrape without requests changes nothing."""
+        if requests <= 0:
+            return
+        losses = min(max(losses, 0.0), requests)
+        self.requests += requests
+        self.losses += losses
+        at = self._place(int((time - self.origin) // EPOCH_SECONDS))
+        self._epochs[at].requests += requests
+        self._epochs[at].losses += losses
+        for later in range(at + 1, len(self._epochs)):
+            self._epochs[later].opening = open_epoch(self._closing(later - 1), later + 1)
+        self.log_e = float(log_evidence(self._closing(len(self._epochs) - 1), len(self._epochs)))
+        self.peak = max(self.peak, self.log_e)
+
+    def _place(self, index: int) -> int:
+        """Position of the epoch with this index; it is opened if it was not."""
+        at = len(self._epochs)
+        while at and self._epochs[at - 1].index > index:
+            at -= 1
+        if at and self._epochs[at - 1].index == index:
+            return at - 1
+        before = self._closing(at - 1) if at else nothing_bet()
+        self._epochs.insert(at, _Epoch(index, open_epoch(before, at + 1)))
+        return at
+
+    def _closing(self, at: int) -> Floats:
+        epoch = self._epochs[at]
+        return bet(epoch.opening, epoch.requests, epoch.losses, self.pmax, self.phi)

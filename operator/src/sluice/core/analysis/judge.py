@@ -1,0 +1,203 @@
+"""What is known about one candidate? Collects the answers of the metrics store and turns them into an Observation.
+
+The evidence is a function of the samples' own times: a judge that reads the history since the rollout's start after a
+restart comes to the same numbers as one that was there all the time.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from math import log
+from typing import Final
+
+from sluice.api.status import Verdict
+from sluice.core.analysis.counted import Counted, counted_check, failed_requests
+from sluice.core.analysis.counters import Counters
+from sluice.core.analysis.ledger import Ledger
+from sluice.core.analysis.questions import UP, Failure, Measurement, SampleQuestion, Subject
+from sluice.core.analysis.sight import Sight, Target
+from sluice.core.analysis.threshold import Threshold, write_query
+from sluice.core.analysis.verdicts import CheckResult, Observation
+from sluice.core.analysis.wording import counts, evidence
+from sluice.core.metrics import Series
+
+ALPHA: Final = 0.01
+"""Largest probability of a false rollback over the whole rollout; the counted checks share it evenly."""
+LOOK_BACK: Final = 60.0
+"""Seconds before the rollout's start from which history is read: baselines of pods that are older than the rollout."""
+NO_HISTOGRAM: Final = 100
+"""Requests after which a histogram must be there; before, they may all have failed in a server that times successes."""
+_CLOCKS: Final = 1.0
+"""Seconds by which a pod may seem to be older than the rollout that made it: the API server cuts off fractions."""
+
+
+class Judge:
+    """The evidence on one candidate. Owned by one task; nothing here waits or looks at a clock.
+
+    subject: whom it judges. joined: when it began to ask, seconds since the epoch; it has caught up once everything
+    up to then is answered.
+    """
+
+    def __init__(self, subject: Subject, joined: float) -> None:
+        self.subject = subject
+        self._joined = joined
+        self._start = subject.started_at.timestamp()
+        self._sight = Sight(known_since=self._start - LOOK_BACK / 2)
+        self._counted = tuple(
+            c for check in subject.checks if (c := counted_check(check, subject.preset, self._start)) is not None
+        )
+        self._thresholds = {
+            check.name: Threshold(check, check.prometheus, write_query(check.prometheus.query, subject), self._start)
+            for check in subject.checks
+            if check.prometheus is not None
+        }
+        self._limit = len(self._counted) / ALPHA
+        metrics = dict.fromkeys((UP, subject.preset.requests, *(c.metric for c in self._counted)))
+        self._read_until = dict.fromkeys(metrics, self._start - LOOK_BACK)
+        self._failures: dict[str, Failure] = {}
+        self._counters = {metric: Counters() for metric in metrics if metric != UP}
+        self._pod_starts: dict[str, float] = {}
+        self._answered = Ledger()
+
+    # --- questions -------------------------------------------------------------------------------------------------
+
+    def questions(self) -> tuple[SampleQuestion, ...]:
+        """The metrics it reads; `up` first, and to be answered first."""
+        return tuple(
+            SampleQuestion(
+                metric,
+                since,
+                tuple(sorted({b for c in self._counted if c.metric == metric for b in c.bounds})),
+            )
+            for metric, since in self._read_until.items()
+        )
+
+    def measurements(self, now: datetime) -> tuple[Measurement, ...]:
+        """The measurements of plain queries that are due."""
+        return tuple(chain.from_iterable(t.due(now.timestamp()) for t in self._thresholds.values()))
+
+    # --- answers ---------------------------------------------------------------------------------------------------
+
+    def read(self, metric: str, answer: Sequence[Series], until: float) -> bool:
+        """Takes the samples of one metric up to `until` (seconds since the epoch). True if any of them was new."""
+        news = self._sight.absorb(answer) if metric == UP else self._count(metric, answer)
+        self._read_until[metric] = max(self._read_until[metric], until)
+        self._failures.pop(metric, None)
+        return news
+
+    def _count(self, metric: str, answer: Sequence[Series]) -> bool:
+        deltas = self._counters[metric].absorb(answer, self._born_at_zero)
+        for counted in self._counted:
+            if counted.metric == metric:
+                counted.take(self.subject.preset, deltas)
+                counted.inspect(self.subject.preset, answer)
+        if metric == self.subject.preset.requests:
+            for exposure in failed_requests(self.subject.preset, deltas):
+                if exposure.time > self._start:
+                    self._answered.add(exposure.time, exposure.requests)
+        return bool(deltas)
+
+    def unanswered(self, metric: str, failure: Failure) -> bool:
+        """Notes that a question failed. The evidence stays as it is. True if that is news."""
+        news = self._failures.get(metric) != failure
+        self._failures[metric] = failure
+        return news
+
+    def measured(self, question: Measurement, answer: Sequence[Series]) -> None:
+        """Takes the answer to a plain query."""
+        self._thresholds[question.check].answered(question.at, answer)
+
+    def unmeasured(self, question: Measurement, failure: Failure) -> bool:
+        """Notes that a plain query failed. True if that is news."""
+        threshold = self._thresholds[question.check]
+        news = threshold.failure != failure
+        threshold.failed(question.at, failure)
+        return news
+
+    # --- what follows ----------------------------------------------------------------------------------------------
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether everything before it began to ask has been read."""
+        return min(self._read_until.values()) >= self._joined and all(
+            t.caught_up(self._joined) for t in self._thresholds.values()
+        )
+
+    def know_pods(self, pods: Mapping[str, datetime]) -> None:
+        """Notes when pods of the candidate started; what is gone stays known."""
+        self._pod_starts.update({pod: started.timestamp() for pod, started in pods.items()})
+
+    def observe(self, now: datetime, pods: Mapping[str, datetime], stage_since: datetime) -> Observation:
+        """What is known now. pods: the candidate's pods and when each of them started."""
+        self.know_pods(pods)
+        at, chosen = now.timestamp(), self._chosen()
+        scraped = {pod: t for pod in pods if (t := self._sight.newest(pod, chosen)) is not None}
+        known = min(self._read_until.values())  # `up` alone says nothing about a pod's requests
+        problem = next((f.message for f in self._failures.values()), "")
+        return Observation(
+            caught_up=self.caught_up,
+            seen=frozenset(pod for pod in pods if self._sight.seen(pod, at, chosen)),
+            newest={pod: datetime.fromtimestamp(min(t, known), UTC) for pod, t in scraped.items()},
+            scrape_interval=timedelta(seconds=self._sight.interval()),
+            requests=self._answered.since(stage_since.timestamp()),
+            checks=self._results(at, max(scraped.values(), default=None)),
+            problem=problem or next((t.failure.message for t in self._thresholds.values() if t.failure), ""),
+        )
+
+    def _results(self, at: float, newest: float | None) -> tuple[CheckResult, ...]:
+        counted = {c.check.name: c for c in self._counted}
+        return tuple(
+            self._result(counted[check.name], at, newest)
+            if check.name in counted
+            else self._thresholds[check.name].result(at, self._answered.first)
+            for check in self.subject.checks
+        )
+
+    def _result(self, counted: Counted, at: float, newest: float | None) -> CheckResult:
+        test, check = counted.test, counted.check
+        failed = test.peak >= log(self._limit)
+        unknown = None if failed else self._unknown(counted, at, newest)
+        verdict = Verdict.FAIL if failed else (unknown.verdict if unknown else Verdict.UNDECIDED)
+        return CheckResult(
+            check.name,
+            verdict,
+            check.on_fail,
+            evidence(test.peak if failed else test.log_e, self._limit),
+            unknown.message if unknown else counts(check, test),
+        )
+
+    def _unknown(self, counted: Counted, at: float, newest: float | None) -> Failure | None:
+        """Why the check cannot say anything now; None if it can."""
+        if counted.fault:
+            return Failure(Verdict.QUERY_ERROR, counted.fault)
+        known = min(newest or 0.0, self._read_until[counted.metric], self._read_until[UP])
+        fresh_for = self._sight.fresh_for()
+        if at - known > fresh_for:
+            failure = self._failures.get(UP) or self._failures.get(counted.metric)
+            return failure or Failure(Verdict.NO_DATA, self._blindness(at, newest))
+        first = self._answered.first
+        patient = self._answered.total < NO_HISTOGRAM or first is None or at - first <= 2 * fresh_for
+        if counted.slo is not None and not counted.test.requests and not patient:
+            return Failure(
+                Verdict.QUERY_ERROR,
+                f"the candidate answers requests, but its histogram {self.subject.preset.latency} is missing: correct "
+                "the runtime's metrics.latency",
+            )
+        return None
+
+    def _blindness(self, at: float, newest: float | None) -> str:
+        if newest is None:
+            return f"no pod of {self.subject.deployment} has been scraped successfully yet"
+        return f"the newest successful scrape of {self.subject.deployment} is {at - newest:.0f}s old"
+
+    def _born_at_zero(self, pod: str, target: Target, time: float) -> bool:
+        started = self._pod_starts.get(pod)
+        if started is not None and started >= self._start - _CLOCKS:
+            return True
+        if self._sight.scraped_before(pod, target, time):
+            return True
+        first = self._sight.first_scrape(pod)
+        return started is None and (first is None or first > self._start)
+
+    def _chosen(self) -> Mapping[str, Target]:
+        return self._counters[self.subject.preset.requests].chosen

@@ -1,0 +1,97 @@
+"""What is asked of the metrics store, and how is it written in PromQL?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from math import isinf
+from typing import Final
+
+from sluice.api.status import Verdict
+from sluice.api.v1alpha1 import Check
+from sluice.core.metrics import MetricPreset, pod_pattern
+
+UP: Final = "up"
+"""The metric that Prometheus itself writes at each scrape of a target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One rollout as far as evidence is concerned. Another subject needs another judge.
+
+    candidate, stable: revisions. started_at: when the rollout began; evidence counts from here.
+    """
+
+    namespace: str
+    name: str
+    candidate: str
+    stable: str | None
+    started_at: datetime
+    checks: tuple[Check, ...]
+    preset: MetricPreset
+
+    @property
+    def deployment(self) -> str:
+        """Name of the candidate's Deployment."""
+        return f"{self.name}-{self.candidate}"
+
+
+@dataclass(frozen=True, slots=True)
+class SampleQuestion:
+    """Raw samples of one metric are wanted.
+
+    bounds: of a histogram's buckets only these, in seconds (infinity: the count); empty: no histogram.
+    since: samples newer than this are new, seconds since the epoch.
+    """
+
+    metric: str
+    since: float
+    bounds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """The value of one check's query at one moment is wanted. at: seconds since the epoch."""
+
+    check: str
+    promql: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A question without an answer. verdict: ProviderError or QueryError. message: the store's words."""
+
+    verdict: Verdict
+    message: str
+
+
+def revision_matchers(namespace: str, name: str, revision: str | None) -> str:
+    """Label matchers of one revision's pods, without braces; of no pod at all where there is no revision."""
+    if revision is None:
+        return f'namespace="{namespace}",pod="",pod!=""'
+    return f'namespace="{namespace}",pod=~"{pod_pattern(f"{name}-{revision}")}"'
+
+
+def spellings(bound: float) -> str:
+    """Regular expression for the ways in which client libraries write a bucket bound: 1, 1.0; 0.25; +Inf.
+
+    Without backslashes, as those would have to be escaped once more inside PromQL.
+    """
+    if isinf(bound):
+        return "[+]Inf"
+    whole, _, fraction = f"{bound:.9f}".rstrip("0").partition(".")
+    decimal = f"{whole}[.]{fraction}0*" if fraction else f"{whole}([.]0*)?"
+    scientific = repr(bound)
+    return f"{decimal}|{scientific}" if "e" in scientific else decimal
+
+
+def samples_query(metric: str, subjects: Iterable[Subject], bounds: Iterable[float], window: int) -> str:
+    """PromQL for the raw samples of `metric` of all these candidates in the last `window` seconds."""
+    wanted = tuple(subjects)
+    namespaces = "|".join(sorted({s.namespace for s in wanted}))
+    pods = "|".join(sorted({pod_pattern(s.deployment) for s in wanted}))
+    matchers = [f'namespace=~"{namespaces}"', f'pod=~"{pods}"']
+    buckets = "|".join(spellings(b) for b in sorted(set(bounds)))
+    if buckets:
+        matchers.append(f'le=~"{buckets}"')
+    return f"{metric}{{{','.join(matchers)}}}[{window}s]"

@@ -1,0 +1,111 @@
+"""Which pods does the metrics store see, how fresh, and how often does it look? From raw samples of `up` alone."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Final
+
+from sluice.core.metrics import Series
+
+DEFAULT_INTERVAL: Final = 15.0
+"""Scrape interval in seconds that is assumed until two samples of a target are known."""
+FRESH_INTERVALS: Final = 3
+FRESH_SECONDS: Final = 5.0
+"""Data is fresh for three scrape intervals, and never for less than this."""
+_KEPT: Final = 32
+"""Newest samples kept per target: enough for a median, and for freshness."""
+
+Target = tuple[str, str]
+"""(job, instance): what one scrape is about. A pod may be several targets."""
+
+
+def target_of(series: Series) -> Target:
+    """The target that a series was scraped from."""
+    return series.labels.get("job", ""), series.labels.get("instance", "")
+
+
+@dataclass(slots=True)
+class _Scrapes:
+    """The newest scrapes of one target, oldest first, and two facts about the ones before."""
+
+    first: float
+    first_success: float | None = None
+    newest_success: float | None = None
+    samples: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=_KEPT))
+
+
+@dataclass(slots=True)
+class Sight:
+    """What `up` told about the pods of one revision.
+
+    known_since: seconds since the epoch; scrapes before it do not prove that a series was absent, as the other
+    metrics may not have been read that far back.
+    """
+
+    known_since: float
+    _pods: dict[str, dict[Target, _Scrapes]] = field(default_factory=dict)
+    _interval: float | None = None
+    """Kept until the next new sample."""
+
+    def absorb(self, answer: Iterable[Series]) -> bool:
+        """Takes samples of `up`; True if any was new."""
+        news = False
+        for series in answer:
+            targets = self._pods.setdefault(series.labels.get("pod", ""), {})
+            for time, value in series.points:
+                scrapes = targets.setdefault(target_of(series), _Scrapes(first=time))
+                if scrapes.samples and time <= scrapes.samples[-1][0]:
+                    continue
+                news = True
+                success = value == 1
+                scrapes.samples.append((time, success))
+                if success:
+                    scrapes.newest_success = time
+                    if scrapes.first_success is None and time > self.known_since:
+                        scrapes.first_success = time
+        if news:
+            self._interval = None
+        return news
+
+    def interval(self) -> float:
+        """Scrape interval in seconds: the median distance between the kept samples of a target."""
+        if self._interval is not None:
+            return self._interval
+        gaps = [
+            later[0] - earlier[0]
+            for targets in self._pods.values()
+            for scrapes in targets.values()
+            for earlier, later in zip(scrapes.samples, list(scrapes.samples)[1:], strict=False)
+        ]
+        self._interval = median(gaps) if gaps else DEFAULT_INTERVAL
+        return self._interval
+
+    def fresh_for(self) -> float:
+        """Age in seconds up to which a sample is fresh."""
+        return max(FRESH_INTERVALS * self.interval(), FRESH_SECONDS)
+
+    def newest(self, pod: str, chosen: Mapping[str, Target]) -> float | None:
+        """Time of the newest successful scrape of a pod; of its chosen target where there is one."""
+        times = [s.newest_success for s in self._scrapes(pod, chosen) if s.newest_success is not None]
+        return max(times) if times else None
+
+    def seen(self, pod: str, now: float, chosen: Mapping[str, Target]) -> bool:
+        """Whether one target of the pod has at least two fresh successful scrapes."""
+        oldest = now - self.fresh_for()
+        return any(sum(ok and t >= oldest for t, ok in s.samples) >= 2 for s in self._scrapes(pod, chosen))
+
+    def first_scrape(self, pod: str) -> float | None:
+        """Time of the first scrape of a pod that was read, successful or not."""
+        times = [scrapes.first for scrapes in self._pods.get(pod, {}).values()]
+        return min(times) if times else None
+
+    def scraped_before(self, pod: str, target: Target, time: float) -> bool:
+        """Whether the target was scraped successfully before `time`, so that a series born at `time` began at 0."""
+        scrapes = self._pods.get(pod, {}).get(target)
+        return scrapes is not None and scrapes.first_success is not None and scrapes.first_success < time
+
+    def _scrapes(self, pod: str, chosen: Mapping[str, Target]) -> list[_Scrapes]:
+        targets = self._pods.get(pod, {})
+        target = chosen.get(pod)
+        return [targets[target]] if target in targets else list(targets.values())

@@ -1,0 +1,151 @@
+"""Does the value of a user's own query stay within its limits? Measured at fixed moments, so a restart repeats them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from math import floor, isnan
+from typing import Final
+
+from sluice.api.status import Verdict
+from sluice.api.v1alpha1 import Check, PrometheusCheck
+from sluice.core.analysis.questions import Failure, Measurement, Subject, revision_matchers
+from sluice.core.analysis.verdicts import CheckResult
+from sluice.core.metrics import Series
+
+HISTORY: Final = 50
+"""Newest moments that count, and that are measured again after a restart; more where failureLimit needs more."""
+SETTLE: Final = 1.0
+"""Seconds after a moment before it is measured: samples scraped just before it have then arrived, and a repetition
+sees what the first measurement saw."""
+_LEAST_INTERVAL: Final = 1.0
+
+
+def write_query(template: str, subject: Subject) -> str:
+    """The user's query with its placeholders filled in."""
+    for placeholder, text in (
+        ("$(candidate)", revision_matchers(subject.namespace, subject.name, subject.candidate)),
+        ("$(stable)", revision_matchers(subject.namespace, subject.name, subject.stable)),
+        ("$(namespace)", subject.namespace),
+        ("$(name)", subject.name),
+    ):
+        template = template.replace(placeholder, text)
+    return template
+
+
+@dataclass(frozen=True, slots=True)
+class NotOneNumber(Exception):
+    """The query does not yield one number; the message says what it yields."""
+
+    message: str
+
+
+def single_value(answer: Sequence[Series]) -> float | None:
+    """The one number of an answer; None if there is none or it is NaN. Raises NotOneNumber."""
+    if len(answer) > 1:
+        raise NotOneNumber(f"the query yields {len(answer)} series, not one number: aggregate them, e.g. with sum(...)")
+    if not answer or not answer[0].points:
+        return None
+    if len(answer[0].points) > 1:
+        raise NotOneNumber("the query yields a range of samples, not one number: drop the [..] or use rate(...)")
+    value = answer[0].points[0][1]
+    return None if isnan(value) else value
+
+
+@dataclass(slots=True)
+class Threshold:
+    """The measurements of one check in one rollout.
+
+    A failed measurement counts once the candidate has answered a request: before that its value says nothing about
+    it. Measuring begins with the rollout all the same, so that a bad query is found at weight 0.
+    """
+
+    check: Check
+    limits: PrometheusCheck
+    promql: str
+    origin: float
+    """Start of the rollout, seconds since the epoch: moments are origin + k * interval."""
+    failure: Failure | None = None
+    _fail: bool = False
+    """A check that failed stays failed, also when its measurements have grown too old to count."""
+    _values: dict[float, float | None] = field(default_factory=dict)
+    _tried: float = float("-inf")
+    """Newest moment that was answered, with a value or with a refusal."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two moments."""
+        return max(self.limits.interval.total_seconds(), _LEAST_INTERVAL)
+
+    @property
+    def history(self) -> int:
+        """How many of the newest moments count."""
+        return max(HISTORY, 2 * (self.limits.failure_limit + 1))
+
+    def due(self, now: float) -> tuple[Measurement, ...]:
+        """Moments that are past and not yet answered, oldest first; none beyond `history`."""
+        last = floor((now - SETTLE - self.origin) / self.interval)
+        moments = (self.origin + k * self.interval for k in range(max(0, last - self.history + 1), last + 1))
+        return tuple(Measurement(self.check.name, self.promql, at) for at in moments if at > self._tried)
+
+    def answered(self, at: float, answer: Sequence[Series]) -> None:
+        """Takes the answer for one moment."""
+        self._tried = max(self._tried, at)
+        try:
+            self._values[at] = single_value(answer)
+            for old in sorted(self._values)[: -self.history]:
+                del self._values[old]
+        except NotOneNumber as error:
+            self.failure = Failure(Verdict.QUERY_ERROR, error.message)
+        else:
+            self.failure = None
+
+    def failed(self, at: float, failure: Failure) -> None:
+        """Takes a refusal, which is an answer, or an outage, after which the same moment is asked again."""
+        self.failure = failure
+        if failure.verdict is Verdict.QUERY_ERROR:
+            self._tried = max(self._tried, at)
+
+    def caught_up(self, until: float) -> bool:
+        """Whether all moments up to `until` (seconds since the epoch) have been answered."""
+        return not self.due(until)
+
+    def result(self, now: float, exposed_at: float | None) -> CheckResult:
+        """What the check says. exposed_at: when the candidate's first request was counted; None: none so far."""
+        counted = {at: v for at, v in self._values.items() if exposed_at is not None and at >= exposed_at}
+        failures = sum(1 for value in counted.values() if value is not None and self._outside(value))
+        evidence = f"{failures} of {self.limits.failure_limit + 1} failed measurements"
+        newest = max(counted, default=None)
+        value = counted[newest] if newest is not None else None
+        shown = "" if value is None else f"{value:.6g}, {self._allowed()}"
+        verdict, message = self._verdict(now, failures, exposed_at, newest, shown)
+        return CheckResult(self.check.name, verdict, self.check.on_fail, evidence, message)
+
+    def _verdict(
+        self, now: float, failures: int, exposed_at: float | None, newest: float | None, shown: str
+    ) -> tuple[Verdict, str]:
+        self._fail = self._fail or failures > self.limits.failure_limit
+        if self._fail:
+            return Verdict.FAIL, shown or self._allowed()
+        if self.failure is not None and (self.failure.verdict is Verdict.QUERY_ERROR or self._stale(now)):
+            return self.failure.verdict, self.failure.message
+        if self._tried == float("-inf"):
+            return Verdict.NO_DATA, "not measured yet"
+        if exposed_at is None or newest is None:
+            return Verdict.UNDECIDED, "the query works; measurements count once the candidate answers requests"
+        if not shown:
+            return Verdict.NO_DATA, "the query yields no value"
+        return Verdict.UNDECIDED, shown
+
+    def _stale(self, now: float) -> bool:
+        patience = timedelta(seconds=max(2 * self.interval, 5.0)).total_seconds()
+        return now - self._tried > patience
+
+    def _outside(self, value: float) -> bool:
+        low, high = self.limits.min, self.limits.max
+        return (low is not None and value < float(low)) or (high is not None and value > float(high))
+
+    def _allowed(self) -> str:
+        low, high = self.limits.min, self.limits.max
+        if low is not None and high is not None:
+            return f"{low} to {high} allowed"
+        return f"at least {low} allowed" if low is not None else f"at most {high} allowed"

@@ -1,0 +1,298 @@
+"""What stands between a candidate and its weight: a chain of small questions, the gravest first.
+
+Each function answers one question with a Finding, or None when it has nothing to say; the first finding counts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import Final
+
+from sluice.api.names import VERB_ABORT, Reason
+from sluice.api.quantities import format_duration, parse_duration
+from sluice.api.status import CandidateStatus, Verdict
+from sluice.api.v1alpha1 import OnFail, Spec
+from sluice.core import gateways
+from sluice.core.analysis.verdicts import CheckResult
+from sluice.core.children import child_name
+from sluice.core.snapshot import RevisionFacts, RouteState, Snapshot
+from sluice.core.stages import Stage
+
+EXITS_TOLERATED: Final = 1
+"""Container exits under weight that only start the stage again: one may be the node's fault, two are the model's."""
+
+
+class Move(Enum):
+    """What may happen to the candidate's weight."""
+
+    GO = auto()
+    """It may rise to its stage's, and the stage may be left."""
+    HOLD = auto()
+    """It stays where it is."""
+    WITHDRAW = auto()
+    """To 0, without rejecting: the same stage starts again by itself."""
+    REJECT = auto()
+    """To 0, for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Answer of one question. stalled: it will not pass by itself, a person is needed."""
+
+    move: Move
+    reason: Reason
+    message: str
+    stalled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A candidate on its way, as the questions see it."""
+
+    snapshot: Snapshot
+    spec: Spec
+    candidate: CandidateStatus
+    stage: Stage
+    first: bool
+    """There is no stable revision yet."""
+
+    @property
+    def facts(self) -> RevisionFacts:
+        """The candidate's objects."""
+        return self.snapshot.revision(self.candidate.revision)
+
+    @property
+    def weight(self) -> int:
+        """Percent of the live requests that it gets now."""
+        return self.snapshot.weight(self.candidate.revision)
+
+    @property
+    def capacity(self) -> int:
+        """Pods that its stage needs."""
+        return self.stage.capacity(self.spec.replicas or 1)
+
+    @property
+    def live(self) -> bool:
+        """Its stage's weight is what the gateways carry, by their own word."""
+        route = self.snapshot.route
+        return route is not None and route.state is RouteState.VERIFIED and self.weight == self.stage.weight
+
+    @property
+    def since(self) -> datetime:
+        """Beginning of what is judged in this stage."""
+        return self.candidate.stage.live_since or self.candidate.stage.entered_at
+
+    @property
+    def overdue(self) -> bool:
+        """It has had longer than progressDeadline to get ready for its stage, and is not there."""
+        return not self.live and self.snapshot.now - self.candidate.stage.entered_at >= self.spec.progress_deadline
+
+    def failing(self, on_fail: OnFail) -> CheckResult | None:
+        """The first check that says Fail and has this consequence."""
+        return next(
+            (c for c in self.snapshot.observation.checks if c.verdict is Verdict.FAIL and c.on_fail is on_fail), None
+        )
+
+
+def aborted(trial: Trial) -> Finding | None:
+    """Did a person take it back?"""
+    value = trial.snapshot.identity.annotations.get(VERB_ABORT)
+    if not value or value == trial.snapshot.status.last_handled.abort:
+        return None
+    if value.partition("/")[0] != trial.candidate.revision:
+        return None
+    return Finding(Move.REJECT, Reason.ABORTED, f"aborted by annotation {VERB_ABORT}: {value}")
+
+
+def check_failed(trial: Trial) -> Finding | None:
+    """Is there enough evidence against it?"""
+    check = trial.failing(OnFail.ROLLBACK)
+    if check is None:
+        return None
+    return Finding(Move.REJECT, Reason.CHECK_FAILED, f"check {check.name} failed: {check.message} ({check.evidence})")
+
+
+def exited_again(trial: Trial) -> Finding | None:
+    """Does its container die of live traffic?"""
+    if trial.candidate.exits_under_weight <= EXITS_TOLERATED:
+        return None
+    return Finding(
+        Move.REJECT,
+        Reason.CANDIDATE_EXITED,
+        f"its containers exited {trial.candidate.exits_under_weight} times while they had live traffic",
+    )
+
+
+def unanswerable(trial: Trial) -> Finding | None:
+    """Does a check ask something that has no answer?"""
+    for check in trial.snapshot.observation.checks:
+        if check.verdict is Verdict.QUERY_ERROR and check.on_fail is not OnFail.REPORT:
+            message = f"spec.analysis.checks[{check.name}]: {check.message}; correct the check"
+            return Finding(Move.WITHDRAW, Reason.QUERY_ERROR, message, stalled=True)
+    return None
+
+
+def lost(trial: Trial) -> Finding | None:
+    """Is there nobody left to answer its share? The gateway then answers 503s that no revision counts."""
+    if trial.weight == 0 or trial.facts.serving > 0:
+        return None
+    return Finding(Move.WITHDRAW, Reason.CANDIDATE_LOST, "it lost its last ready endpoint under live traffic")
+
+
+def blind_deadline(trial: Trial) -> timedelta | None:
+    """How long it may keep its weight unseen; None: for ever."""
+    setting = trial.spec.analysis.blind_deadline
+    if setting == "Never":
+        return None
+    if setting == "Auto":
+        return max(timedelta(seconds=60), 3 * trial.snapshot.observation.scrape_interval)
+    duration = parse_duration(setting)
+    return duration if isinstance(duration, timedelta) else timedelta(seconds=60)
+
+
+def blind_for(trial: Trial) -> timedelta:
+    """Time since the pod that was seen longest ago was seen.
+
+    A pod never seen counts from its start, but not from before the stage was live.
+    """
+    seen = trial.snapshot.observation.newest
+    last = [seen.get(pod.name, max(pod.started_at, trial.since)) for pod in trial.facts.ready_pods]
+    return trial.snapshot.now - min(last, default=trial.snapshot.now)
+
+
+def blind(trial: Trial) -> Finding | None:
+    """Has it had live traffic for too long without anybody seeing how it does?"""
+    observation = trial.snapshot.observation
+    if trial.weight == 0 or trial.first or not (observation.caught_up or observation.problem):
+        return None  # no answer and no failure yet: the first question is still under way
+    limit, unseen = blind_deadline(trial), blind_for(trial)
+    message = f"no fresh metrics of it for {format_duration(timedelta(seconds=int(unseen.total_seconds())))}"
+    if observation.problem:
+        message += f": {observation.problem}"
+    if limit is None:
+        quiet = 3 * observation.scrape_interval
+        return Finding(Move.HOLD, Reason.BLIND, message) if unseen > quiet else None
+    return Finding(Move.WITHDRAW, Reason.BLIND, message) if unseen >= limit else None
+
+
+def no_gateway(trial: Trial) -> Finding | None:
+    """Can traffic rest on the gateways at all?"""
+    problem = gateways.problem(trial.snapshot.gateways)
+    return Finding(Move.HOLD, *problem, stalled=True) if problem else None
+
+
+def refused(trial: Trial) -> Finding | None:
+    """Would the API server not take one of its objects?"""
+    names = (child_name(trial.snapshot.identity.name, trial.candidate.revision), trial.snapshot.identity.name)
+    for (kind, name), refusal in trial.snapshot.refusals.items():
+        if name in names:
+            return Finding(Move.HOLD, REFUSALS.get((kind, refusal.reason), Reason.FORBIDDEN), refusal.message, True)
+    return None
+
+
+REFUSALS: Final = {
+    ("Deployment", "Invalid"): Reason.INVALID_TEMPLATE,
+    ("Deployment", "BadRequest"): Reason.INVALID_TEMPLATE,
+    ("HTTPRoute", "Invalid"): Reason.INVALID_ROUTE,
+    ("HTTPRoute", "BadRequest"): Reason.INVALID_ROUTE,
+    **{
+        (kind, "NameConflict"): Reason.NAME_CONFLICT
+        for kind in ("ControllerRevision", "Deployment", "Service", "HTTPRoute", "PodDisruptionBudget")
+    },
+}
+"""(kind, reason of the API server) -> reason shown to people."""
+
+
+def held_by_check(trial: Trial) -> Finding | None:
+    """Does a failed check leave it to a person?"""
+    check = trial.failing(OnFail.PAUSE)
+    if check is None:
+        return None
+    message = f"check {check.name} failed: {check.message}; abort or retry revision {trial.candidate.revision}"
+    return Finding(Move.HOLD, Reason.PAUSED_BY_CHECK, message, stalled=True)
+
+
+def paused(trial: Trial) -> Finding | None:
+    """Did a person stop the ramp?"""
+    return Finding(Move.HOLD, Reason.PAUSED, "spec.paused is true: no weight rises") if trial.spec.paused else None
+
+
+def not_ready(trial: Trial) -> Finding | None:
+    """Are the pods there that its stage needs?"""
+    serving = trial.facts.serving
+    if serving >= trial.capacity:
+        return None
+    message = f"{serving} of {trial.capacity} pods ready"
+    trouble = next((pod.trouble for pod in trial.facts.pods if pod.trouble), "")
+    if trouble:
+        message += f": {trouble}"
+    if trial.overdue:
+        return Finding(Move.HOLD, Reason.NOT_READY_IN_TIME, message, stalled=True)
+    return Finding(Move.HOLD, Reason.WAITING_FOR_PODS, message)
+
+
+def not_seen(trial: Trial) -> Finding | None:
+    """Would its first requests be seen? New pods are scraped only 7 to 11 s after they are ready."""
+    observation = trial.snapshot.observation
+    unseen = [pod.name for pod in trial.facts.ready_pods if pod.name not in observation.seen]
+    if trial.first or not unseen:
+        return None
+    message = f"Prometheus has no two fresh samples of {', '.join(unseen[:3])}"
+    if observation.problem:
+        message += f": {observation.problem}"
+    if trial.overdue:
+        return Finding(Move.HOLD, Reason.NOT_SCRAPED, message, stalled=True)
+    return Finding(Move.HOLD, Reason.WAITING_FOR_SIGHT, message)
+
+
+def not_caught_up(trial: Trial) -> Finding | None:
+    """Is the evidence of before a restart read again?"""
+    if trial.first or trial.snapshot.observation.caught_up:
+        return None
+    return Finding(Move.HOLD, Reason.WAITING_FOR_EVIDENCE, "reading the metrics since the rollout began")
+
+
+CHAIN: Final[tuple[Callable[[Trial], Finding | None], ...]] = (
+    aborted,
+    check_failed,
+    exited_again,
+    unanswerable,
+    lost,
+    blind,
+    no_gateway,
+    refused,
+    held_by_check,
+    paused,
+    not_ready,
+    not_seen,
+    not_caught_up,
+)
+
+CLEAR: Final = Finding(Move.GO, Reason.ROLLING, "")
+
+
+def judge(trial: Trial) -> Finding:
+    """The gravest finding, or CLEAR."""
+    return next((finding for question in CHAIN if (finding := question(trial))), CLEAR)
+
+
+def gates(trial: Trial) -> str:
+    """What its stage still waits for before it may be left; empty when nothing."""
+    observation, stage = trial.snapshot.observation, trial.stage
+    if not trial.live:
+        return "the gateway has not confirmed the weight"
+    now, mark = trial.snapshot.now, trial.candidate.stage
+    live_for = mark.live_for + (now - mark.live_since if mark.live_since else timedelta())
+    waits = []
+    if live_for < stage.min_duration:
+        waits.append(f"{int(live_for.total_seconds())} s of {format_duration(stage.min_duration)}")
+    if observation.requests < stage.min_samples:
+        waits.append(f"{observation.requests} of {stage.min_samples} requests")
+    if not trial.first:
+        waits.extend(
+            f"check {check.name} is {check.verdict}: {check.message}"
+            for check in observation.checks
+            if check.on_fail is not OnFail.REPORT and (check.verdict.unknown or check.verdict is Verdict.FAIL)
+        )
+    return ", ".join(waits)

@@ -1,0 +1,48 @@
+"""What makes a revision: the user's inputs, and nothing that the operator adds to them."""
+
+import hashlib
+import json
+from typing import Any, Final
+
+from sluice.api.v1alpha1 import ModelSource, RuntimeRef, Schema, Spec
+
+LENGTH: Final = 8
+"""Hexadecimal characters of a revision."""
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(value: Any) -> str:
+    """First 8 hexadecimal characters of the sha256 of the canonical JSON."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:LENGTH]
+
+
+class Inputs(Schema):
+    """All that a user says about the pods of a revision."""
+
+    model: ModelSource
+    runtime: RuntimeRef
+    template: dict[str, Any] = {}
+
+    @property
+    def revision(self) -> str:
+        """Name of the revision.
+
+        The address of the model is left out: the same bytes from another place are the same model, and moving a
+        store must not start a rollout.
+        """
+        return digest(
+            {
+                "model": self.model.digest,
+                "runtime": self.runtime.model_dump(mode="json"),
+                "template": self.template,
+            }
+        )
+
+
+def inputs_of(spec: Spec) -> Inputs:
+    """The inputs that this spec asks for."""
+    return Inputs(model=spec.model, runtime=spec.runtime, template=spec.template)

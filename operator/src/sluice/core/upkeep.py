@@ -1,0 +1,200 @@
+"""From where things should go to the actions that bring the objects there, traffic first when it is taken back."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+from typing import Any, Final
+
+from sluice.api.v1alpha1 import Spec
+from sluice.core import children, gateways
+from sluice.core.course import Course
+from sluice.core.plan import Action, Apply, Delete, Mark
+from sluice.core.rendering import pod_template
+from sluice.core.revision import inputs_of
+from sluice.core.snapshot import Child, RevisionFacts, RouteState, Snapshot
+from sluice.core.stages import INITIAL
+from sluice.core.strategies import stages_of
+
+REFUSAL_REPEAT: Final = timedelta(minutes=1)
+"""A manifest that the API server refused is sent again after this time: quotas and webhooks change their minds."""
+URGENT_REPEAT: Final = timedelta(seconds=1)
+"""The same for a route that takes traffic back: it is not given up for a minute."""
+RECORDS_KEPT: Final = 20
+"""ControllerRevisions of revisions that are neither serving nor rolling, the newest; as many rejected ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """Actions in order.
+
+    urgent: traffic is taken back.
+    raises: a revision other than stable gets more.
+    """
+
+    actions: tuple[Action, ...]
+    urgent: bool
+
+
+def upkeep(s: Snapshot, spec: Spec, course: Course) -> Upkeep:
+    """All that differs between the cluster and where the course goes."""
+    wanted = _weights(course)
+    current = s.route.weights if s.route else {}
+    stable = course.status.stable
+    takes_back = any(
+        weight > wanted.get(revision, 0)
+        for revision, weight in current.items()
+        if not stable or revision != stable.revision
+    )
+    raises = any(weight > current.get(revision, 0) for revision, weight in wanted.items()) and not takes_back
+    repeat = URGENT_REPEAT if takes_back else REFUSAL_REPEAT
+    route = list(_route(s, spec, course, wanted, fresh=raises, repeat=repeat))
+    objects = [*_revisions(s, spec, course), *_shared(s, course)]
+    marks: list[Action] = [
+        Mark(children.child_name(s.identity.name, m.name), m.rejected)
+        for m in course.marks
+        if s.revision(m.name).record
+    ]
+    ordered = [*route, *marks, *objects] if takes_back else [*marks, *objects, *route]
+    return Upkeep(actions=(*ordered, *_removals(s, course), *course.events), urgent=takes_back)
+
+
+def _weights(course: Course) -> dict[str, int]:
+    """Percent by revision, zeros left out."""
+    weights = {}
+    if course.status.stable and course.weight < 100:
+        weights[course.status.stable.revision] = 100 - course.weight
+    if course.status.candidate and course.weight:
+        weights[course.status.candidate.revision] = course.weight
+    return weights
+
+
+def _needs(
+    s: Snapshot,
+    manifest: Mapping[str, Any],
+    have: Child | None,
+    drifted: bool = False,
+    repeat: timedelta = REFUSAL_REPEAT,
+) -> bool:
+    """Is there anything to send? What was refused is not sent again before `repeat` has passed.
+
+    drifted: somebody changed the part of it that decisions rest on; its digest still tells what was applied.
+    """
+    digest = children.applied_digest(manifest)
+    refusal = s.refusals.get((manifest["kind"], manifest["metadata"]["name"]))
+    if refusal and refusal.digest == digest and s.now - refusal.at < repeat:
+        return False
+    return have is None or have.drifted or drifted or have.applied != digest
+
+
+def _route(
+    s: Snapshot, spec: Spec, course: Course, wanted: Mapping[str, int], fresh: bool, repeat: timedelta
+) -> Iterator[Action]:
+    """The HTTPRoute, once there is something to serve."""
+    if not wanted:
+        return
+    slots: list[tuple[str, int] | None] = [None, None]
+    for place in (course.status.stable, course.status.candidate):
+        if place and wanted.get(place.revision):
+            slots[place.slot] = (place.revision, wanted[place.revision])
+    rejected = course.status.rejected[0].revision if course.status.rejected else None
+    # What serves stays on the gateways that carry it while the spec names one that is not there or not known.
+    stays = s.route if s.route and gateways.problem(s.gateways) else None
+    manifest = children.route(
+        s.identity,
+        spec.traffic.gateway,
+        tuple(slots),
+        rejected,
+        stays.counts if stays else gateways.count_by_revision(s.gateways),
+        stays.parents if stays else (),
+    )
+    if s.route is None:
+        if _needs(s, manifest, None):
+            yield Apply(manifest, fresh=fresh)
+        return
+    drifted = dict(s.route.weights) != dict(wanted) or s.route.rejected != rejected
+    if _needs(s, manifest, s.route.child, drifted, repeat):
+        yield Apply(manifest, resource_version=s.route.resource_version, fresh=fresh)
+
+
+def _revisions(s: Snapshot, spec: Spec, course: Course) -> Iterator[Action]:
+    """Record, Service and Deployment of stable and of the candidate."""
+    replicas = spec.replicas or 1
+    if course.status.stable:
+        yield from _revision(s, spec, course.status.stable.revision, replicas)
+    if course.status.candidate:
+        candidate = course.status.candidate
+        stages = stages_of(spec) if course.status.stable else INITIAL
+        stage = stages[min(candidate.stage.index, len(stages) - 1)]
+        # never below what the weight it has now needs: 3 replicas at weight 50 need 2
+        needed = ceil(replicas * max(s.weight(candidate.revision), course.weight) / 100)
+        yield from _revision(s, spec, candidate.revision, max(stage.capacity(replicas), needed))
+
+
+def _revision(s: Snapshot, spec: Spec, revision: str, replicas: int) -> Iterator[Action]:
+    facts = s.revision(revision)
+    template = facts.template
+    if template is None:
+        inputs = inputs_of(spec)
+        runtime = s.runtimes.get(spec.runtime.name)
+        if inputs.revision != revision or runtime is None:
+            return  # nothing is known of how to build it; what is there stays
+        template = pod_template(s.identity.name, inputs, runtime)
+        record = children.record(s.identity, inputs, template, s.identity.generation)
+        if _needs(s, record, facts.record):
+            yield Apply(record)
+    service = children.revision_service(s.identity, revision)
+    if _needs(s, service, facts.service):
+        yield Apply(service)
+    deployment = children.deployment(s.identity, revision, template, replicas)
+    if _needs(s, deployment, facts.deployment, drifted=facts.replicas != replicas):
+        yield Apply(deployment)
+
+
+def _shared(s: Snapshot, course: Course) -> Iterator[Action]:
+    """What follows stable: Service `m` and the disruption budget; before the first promotion, what comes."""
+    anchor = course.status.stable or course.status.candidate
+    if anchor is None:
+        return
+    service = children.stable_service(s.identity, anchor.revision)
+    if _needs(s, service, s.stable_service, drifted=s.stable_selects != anchor.revision):
+        yield Apply(service)
+    budget = children.budget(s.identity, anchor.revision)
+    if _needs(s, budget, s.budget):
+        yield Apply(budget)
+
+
+def idle_revisions(s: Snapshot, course: Course) -> Iterable[RevisionFacts]:
+    """Revisions that have pods or a Service and no place in the rollout."""
+    places = {place.revision for place in (course.status.stable, course.status.candidate) if place}
+    return (
+        facts
+        for name, facts in sorted(s.revisions.items())
+        if name not in places and (facts.deployment or facts.service)
+    )
+
+
+def _removals(s: Snapshot, course: Course) -> Iterator[Action]:
+    """Objects of revisions whose time is over, and records nobody needs."""
+    delay = s.spec.scale_down_delay if s.spec else timedelta()
+    since = {entry.revision: entry.since for entry in course.status.retiring}
+    moved = s.route is None or s.route.state is not RouteState.PENDING  # until then the gateway sends as before
+    for facts in idle_revisions(s, course):
+        begun = since.get(facts.revision)
+        still_used = s.weight(facts.revision) > 0 or s.stable_selects == facts.revision or not moved
+        if begun is None or still_used or s.now - begun < delay:
+            continue
+        name = children.child_name(s.identity.name, facts.revision)
+        for kind, child in (("Deployment", facts.deployment), ("Service", facts.service)):
+            if child:
+                yield Delete(kind, name, child.uid)
+    places = {place.revision for place in (course.status.stable, course.status.candidate) if place} | set(since)
+    spare = [
+        f for f in s.revisions.values() if f.record and not f.deployment and f.revision not in places | {course.desired}
+    ]
+    for group in ([f for f in spare if f.rejected is None], [f for f in spare if f.rejected is not None]):
+        for facts in sorted(group, key=lambda f: -f.number)[RECORDS_KEPT:]:
+            if facts.record:
+                yield Delete(
+                    "ControllerRevision", children.child_name(s.identity.name, facts.revision), facts.record.uid
+                )

@@ -1,0 +1,266 @@
+"""Who asks the metrics store, and when? One task, once a second, for all rollouts; it wakes those with news.
+
+One query per metric, whatever the number of rollouts. A rollout whose history is still to be read (after a restart of
+the operator, or after an outage of the store) reads it in pieces of its own until it has caught up.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import ceil
+from typing import Final
+
+import structlog
+
+from sluice.api.status import Verdict
+from sluice.core.analysis.judge import Judge
+from sluice.core.analysis.questions import UP, Failure, Measurement, SampleQuestion, Subject, samples_query
+from sluice.core.analysis.verdicts import NOTHING_KNOWN, Observation
+from sluice.core.metrics import Series
+from sluice.ports import Clock, MetricSource, ProviderError, QueryError
+
+PERIOD: Final = 1.0
+"""Seconds from the beginning of one poll to that of the next."""
+OVERLAP: Final = 10.0
+"""Seconds that each answer repeats: a scrape carries the time it began and arrives when it has ended."""
+PIECE: Final = 300.0
+"""Longest stretch of history in one answer, in seconds."""
+TOGETHER: Final = 50
+"""Most rollouts in one query: their matchers make 3 KB of a URL."""
+CATCH_UP_BUDGET: Final = 0.5
+"""Seconds of one poll that may go into reading history, so that the others are not kept waiting."""
+MEASURING: Final = 2
+"""Plain queries under way at once."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Watched:
+    """One rollout that is polled."""
+
+    key: Hashable
+    judge: Judge
+
+    @property
+    def behind(self) -> float:
+        """Up to when all its metrics have been read, seconds since the epoch."""
+        return min(q.since for q in self.judge.questions())
+
+
+Asking = tuple[Watched, SampleQuestion]
+
+
+class Poller:
+    """Feeds the judges of all rollouts under way. All methods belong to one event loop.
+
+    wake: called with the key of a rollout about which something new is known.
+    """
+
+    def __init__(self, source: MetricSource, clock: Clock, wake: Callable[[Hashable], None]) -> None:
+        self._source = source
+        self._clock = clock
+        self._wake = wake
+        self._watched: dict[Hashable, Watched] = {}
+        self._wanted = asyncio.Event()
+        self._measuring = asyncio.Semaphore(MEASURING)
+        self._problems: dict[str, Failure] = {}
+        """Metrics whose last question failed."""
+        self._fault = ("", "")
+        """The unexpected fault that was logged last."""
+        self._hurry = False
+        """Whether history remains that the last poll had no time for."""
+        self.polls = 0
+        """Polls so far."""
+        self.failures = 0
+        """Questions that failed, and polls that broke off, so far."""
+
+    # --- who is watched --------------------------------------------------------------------------------------------
+
+    def track(self, key: Hashable, subject: Subject) -> None:
+        """Begins to watch a rollout. The same subject again changes nothing; another one starts from its history."""
+        watched = self._watched.get(key)
+        if watched is None or watched.judge.subject != subject:
+            self._watched[key] = Watched(key, Judge(subject, self._clock.now().timestamp()))
+            self._wanted.set()
+
+    def untrack(self, key: Hashable) -> None:
+        """Forgets a rollout; one that is not watched is fine."""
+        self._watched.pop(key, None)
+        if not self._watched:
+            self._wanted.clear()
+
+    def observation(self, key: Hashable, pods: Mapping[str, datetime], stage_since: datetime) -> Observation:
+        """What is known about a rollout now; nothing, if it is not watched.
+
+        pods: the candidate's pods and when each was created. stage_since: requests after it are counted.
+        """
+        watched = self._watched.get(key)
+        return watched.judge.observe(self._clock.now(), pods, stage_since) if watched else NOTHING_KNOWN
+
+    # --- asking ----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Polls until cancelled. Plain queries run beside the polls: a slow one delays no evidence."""
+        measuring: asyncio.Task[None] | None = None
+        try:
+            while True:
+                await self._wanted.wait()
+                started = self._clock.monotonic()
+                await self._guarded(self._read_all())
+                if measuring is None or measuring.done():
+                    measuring = asyncio.create_task(self._guarded(self._measure_all()))
+                pause = PERIOD - (self._clock.monotonic() - started)
+                await asyncio.sleep(0 if self._hurry else max(pause, 0))
+        finally:
+            if measuring is not None:
+                measuring.cancel()
+                with suppress(asyncio.CancelledError):
+                    await measuring
+
+    async def poll_once(self) -> None:
+        """One poll with all that is due."""
+        await self._guarded(self._read_all())
+        await self._guarded(self._measure_all())
+
+    async def _guarded(self, work: Awaitable[None]) -> None:
+        """A fault in one poll must not end the polling: it is logged, counted, and its rollouts become blind."""
+        try:
+            await work
+        except Exception as error:
+            self._log_once(error, "poll broke off")
+            for watched in tuple(self._watched.values()):
+                self._blind(watched, UP, Failure(Verdict.PROVIDER_ERROR, f"the poll broke off: {error!r}"))
+
+    # --- samples ---------------------------------------------------------------------------------------------------
+
+    async def _read_all(self) -> None:
+        self.polls += 1
+        self._hurry = False
+        started, now = self._clock.monotonic(), self._clock.now().timestamp()
+        current = [w for w in self._watched.values() if now - w.behind <= PIECE]
+        for first in range(0, len(current), TOGETHER):
+            await self._read(current[first : first + TOGETHER], now)
+        # the youngest has the least to read, so most rollouts are judged again soon
+        for watched in sorted((w for w in self._watched.values() if now - w.behind > PIECE), key=lambda w: -w.behind):
+            while self._watched.get(watched.key) is watched and watched.behind < now:
+                if self._clock.monotonic() - started > CATCH_UP_BUDGET:
+                    self._hurry = True
+                    return
+                before, end = watched.behind, min(watched.behind + PIECE, now)
+                await self._read([watched], end, past=end < now)
+                if watched.behind <= before:
+                    break  # a question failed: the next poll tries again
+
+    async def _read(self, group: Sequence[Watched], until: float, *, past: bool = False) -> None:
+        """Reads all metrics of these rollouts up to `until` (seconds since the epoch).
+
+        `up` comes first: it says whether a series that is new in the other answers began at 0. Without it the others
+        are not asked, so a store that hangs costs one timeout.
+        """
+        metrics: dict[str, list[Asking]] = defaultdict(list)
+        for watched in group:
+            for question in watched.judge.questions():
+                metrics[question.metric].append((watched, question))
+        failure = await self._ask(UP, metrics.pop(UP), until, past)
+        if failure is None:
+            await asyncio.gather(*(self._ask(metric, asking, until, past) for metric, asking in metrics.items()))
+            return
+        for metric, asking in metrics.items():
+            self._tell_failure(asking, metric, failure)
+
+    async def _ask(self, metric: str, asking: Sequence[Asking], until: float, past: bool) -> Failure | None:
+        window = ceil(max(until - min(question.since for _, question in asking), 0) + OVERLAP)
+        bounds = {bound for _, question in asking for bound in question.bounds}
+        promql = samples_query(metric, (watched.judge.subject for watched, _ in asking), bounds, window)
+        try:
+            answer = await self._source.query(promql, datetime.fromtimestamp(until, UTC) if past else None)
+        except Exception as error:
+            failure = self._failure(error, promql)
+            if self._problems.get(metric) != failure:
+                log.warning("no answer", metric=metric, rollouts=len(asking), problem=failure.message)
+            self._problems[metric] = failure
+            self._tell_failure(asking, metric, failure)
+            return failure
+        if self._problems.pop(metric, None) is not None:
+            log.info("answers again", metric=metric, rollouts=len(asking))
+        by_deployment = by_pods(answer)
+        for watched, _ in asking:
+            subject = watched.judge.subject
+            self._give(watched, metric, by_deployment.get((subject.namespace, subject.deployment), ()), until)
+        return None
+
+    def _give(self, watched: Watched, metric: str, answer: Sequence[Series], until: float) -> None:
+        try:
+            before = watched.judge.caught_up
+            news = watched.judge.read(metric, answer, until)
+            if news or watched.judge.caught_up != before:
+                self._wake(watched.key)
+        except Exception as error:
+            # samples that one judge cannot digest must not blind the others
+            self._log_once(error, "samples were not understood", rollout=watched.key, metric=metric)
+            self._blind(watched, metric, Failure(Verdict.PROVIDER_ERROR, f"{metric} was not understood: {error!r}"))
+
+    def _tell_failure(self, asking: Sequence[Asking], metric: str, failure: Failure) -> None:
+        for watched, _ in asking:
+            self._blind(watched, metric, failure)
+
+    def _blind(self, watched: Watched, metric: str, failure: Failure) -> None:
+        if watched.judge.unanswered(metric, failure):
+            self._wake(watched.key)
+
+    def _failure(self, error: Exception, promql: str) -> Failure:
+        """What an exception of the store means. Whatever is not a refusal is an outage."""
+        if isinstance(error, QueryError | ProviderError):
+            self.failures += 1
+            verdict = Verdict.QUERY_ERROR if isinstance(error, QueryError) else Verdict.PROVIDER_ERROR
+            return Failure(verdict, str(error))
+        self._log_once(error, "unexpected fault of the metrics source", query=promql)
+        return Failure(Verdict.PROVIDER_ERROR, f"unexpected fault: {error!r}")
+
+    def _log_once(self, error: Exception, event: str, **context: object) -> None:
+        """Logs a fault of our own with its stack when it first appears: it comes back every second."""
+        self.failures += 1
+        if (event, repr(error)) != self._fault:
+            log.error(event, exc_info=error, **context)
+        self._fault = (event, repr(error))
+
+    # --- plain queries ---------------------------------------------------------------------------------------------
+
+    async def _measure_all(self) -> None:
+        await asyncio.gather(*(self._measure_in_order(w) for w in tuple(self._watched.values())))
+
+    async def _measure_in_order(self, watched: Watched) -> None:
+        """All moments that are due; after an outage the rest waits for the next poll."""
+        refused: set[str] = set()
+        for question in watched.judge.measurements(self._clock.now()):
+            if question.check not in refused and not await self._measure(watched, question):
+                refused.add(question.check)
+            if self._watched.get(watched.key) is not watched:
+                return
+
+    async def _measure(self, watched: Watched, question: Measurement) -> bool:
+        try:
+            async with self._measuring:
+                answer = await self._source.query(question.promql, datetime.fromtimestamp(question.at, UTC))
+        except Exception as error:
+            failure = self._failure(error, question.promql)
+            if watched.judge.unmeasured(question, failure):
+                log.warning("no measurement", rollout=watched.key, check=question.check, problem=failure.message)
+                self._wake(watched.key)
+            return failure.verdict is Verdict.QUERY_ERROR
+        watched.judge.measured(question, answer)
+        self._wake(watched.key)
+        return True
+
+
+def by_pods(answer: Sequence[Series]) -> dict[tuple[str, str], list[Series]]:
+    """Series by (namespace, Deployment): the name of a pod without its last two parts is that of its Deployment."""
+    found: dict[tuple[str, str], list[Series]] = defaultdict(list)
+    for series in answer:
+        deployment = series.labels.get("pod", "").rsplit("-", 2)[0]
+        found[(series.labels.get("namespace", ""), deployment)].append(series)
+    return found

@@ -1,0 +1,199 @@
+"""One pass over one ModelDeployment: gather, decide, execute, remember."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+import structlog
+
+from sluice.api import names
+from sluice.api.status import Status
+from sluice.core.analysis.questions import Subject
+from sluice.core.analysis.verdicts import NOTHING_KNOWN, Observation
+from sluice.core.conditions import significant
+from sluice.core.plan import Action, Refusal
+from sluice.core.planner import decide
+from sluice.core.runtimes import Runtime
+from sluice.core.snapshot import Snapshot
+from sluice.ports import Clock, ClusterError, Object, Refused, Store
+from sluice.runtime.schedule import Key
+
+log = structlog.get_logger(__name__)
+
+WORDS_EVERY: Final = timedelta(minutes=1)
+"""Counts and sentences in the status are at most this old; what matters is written at once."""
+
+URGENT_RETRY: Final = timedelta(milliseconds=200)
+"""Taking traffic back is tried again at this pace, however often it failed: no backoff while users get bad answers."""
+
+Refusals = dict[tuple[str, str], Refusal]
+
+
+class Gather(Protocol):
+    """From the cache to a snapshot."""
+
+    def __call__(
+        self,
+        store: Store,
+        resource: Object,
+        *,
+        now: datetime,
+        observation: Observation = ...,
+        runtimes: Mapping[str, Runtime],
+        allowed_http_hosts: frozenset[str] = ...,
+        refusals: Mapping[tuple[str, str], Refusal] | None = ...,
+    ) -> Snapshot:
+        """All that is known about one ModelDeployment."""
+        ...
+
+
+class Execute(Protocol):
+    """From a plan to API requests."""
+
+    async def run(self, s: Snapshot, actions: tuple[Action, ...], refusals: Refusals) -> None:
+        """Do the actions in order, up to the first that fails."""
+        ...
+
+    async def write_status(self, s: Snapshot, status: Status) -> None:
+        """Replace the status."""
+        ...
+
+
+class Evidence(Protocol):
+    """Watches the metrics of running rollouts."""
+
+    def track(self, key: Key, subject: Subject) -> None:
+        """Begin to watch; the same subject again changes nothing."""
+        ...
+
+    def untrack(self, key: Key) -> None:
+        """Stop watching."""
+        ...
+
+    def observation(self, key: Key, pods: Mapping[str, datetime], stage_since: datetime) -> Observation:
+        """What is known."""
+        ...
+
+
+class Reporter(Protocol):
+    """The operator's own metrics about rollouts."""
+
+    def rollout(self, key: Key, status: Status) -> None:
+        """Where a rollout stands after a pass."""
+        ...
+
+    def forget(self, key: Key) -> None:
+        """The object is gone."""
+        ...
+
+
+class Reconciler:
+    """Callable by the queue; holds nothing that a restart could lose but what it has learnt from refusals.
+
+    ready: False while nothing may be decided: not leading, or the first listing is incomplete.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        gather: Gather,
+        execute: Execute,
+        evidence: Evidence,
+        reporter: Reporter,
+        clock: Clock,
+        ready: Callable[[], bool],
+        runtimes: Callable[[], Mapping[str, Runtime]],
+        allowed_http_hosts: frozenset[str] = frozenset(),
+    ) -> None:
+        self._store = store
+        self._gather = gather
+        self._execute = execute
+        self._evidence = evidence
+        self._reporter = reporter
+        self._clock = clock
+        self._ready = ready
+        self._runtimes = runtimes
+        self._allowed_http_hosts = allowed_http_hosts
+        self._refusals: dict[Key, Refusals] = {}
+        self._wrote: dict[Key, datetime] = {}
+
+    async def __call__(self, key: Key) -> timedelta | None:
+        """One pass. Returns when to come back; None: only when something changes. Raises ClusterError."""
+        if not self._ready():
+            return None
+        resource = self._store.get(names.KIND, *key)
+        if resource is None:
+            self._forget(key)
+            return None
+        refusals = self._refusals.setdefault(key, {})
+        snapshot = self._look(key, resource, refusals)
+        plan = decide(snapshot)
+        try:
+            await self._execute.run(snapshot, plan.actions, refusals)
+        except Refused as refused:
+            # told as a condition by the next pass, which leaves this action out
+            log.warning("refused by the API server", namespace=key[0], name=key[1], error=str(refused))
+            return timedelta()
+        except ClusterError as error:
+            if not plan.urgent:
+                raise
+            log.warning("traffic not taken back yet", namespace=key[0], name=key[1], error=str(error))
+            return URGENT_RETRY
+        if plan.status is not None:
+            await self._remember(key, snapshot, plan.status)
+            self._watch(key, snapshot, plan.status)
+        return plan.requeue_after
+
+    def _forget(self, key: Key) -> None:
+        self._evidence.untrack(key)
+        self._reporter.forget(key)
+        self._refusals.pop(key, None)
+        self._wrote.pop(key, None)
+
+    def _look(self, key: Key, resource: Object, refusals: Refusals) -> Snapshot:
+        """The snapshot; with what the metrics say, where a candidate is on its way."""
+        snapshot = self._gather(
+            self._store,
+            resource,
+            now=self._clock.now(),
+            runtimes=self._runtimes(),
+            allowed_http_hosts=self._allowed_http_hosts,
+            refusals=refusals,
+        )
+        observation = self._watch(key, snapshot, snapshot.status)
+        return replace(snapshot, observation=observation)
+
+    def _watch(self, key: Key, snapshot: Snapshot, status: Status) -> Observation:
+        """Have the metrics of the candidate watched, as long as there is one and a stable one beside it."""
+        candidate, stable, spec = status.candidate, status.stable, snapshot.spec
+        runtime = snapshot.runtimes.get(spec.runtime.name) if spec else None
+        if candidate is None or stable is None or spec is None or runtime is None or snapshot.deleting:
+            self._evidence.untrack(key)
+            return NOTHING_KNOWN
+        self._evidence.track(
+            key,
+            Subject(
+                namespace=key[0],
+                name=key[1],
+                candidate=candidate.revision,
+                stable=stable.revision,
+                started_at=candidate.started_at,
+                checks=spec.analysis.checks,
+                preset=runtime.metrics,
+            ),
+        )
+        pods = {pod.name: pod.started_at for pod in snapshot.revision(candidate.revision).pods}
+        since = candidate.stage.live_since or candidate.stage.entered_at
+        return self._evidence.observation(key, pods, since)
+
+    async def _remember(self, key: Key, snapshot: Snapshot, status: Status) -> None:
+        """Write the status: at once when something happened, else not more than once a minute."""
+        old, now = snapshot.status, snapshot.now
+        due = now - self._wrote.get(key, now) >= WORDS_EVERY
+        if significant(status) != significant(old) or (due and status != old):
+            await self._execute.write_status(snapshot, status)
+            self._wrote[key] = now
+        self._wrote.setdefault(key, now)
+        self._reporter.rollout(key, status)
