@@ -1,0 +1,44 @@
+"""From a directory to a model that answered its probe."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from sluice_model_server.errors import DigestMismatch, ManifestError
+from sluice_model_server.manifest import Manifest, ModelFile, read_manifest
+from sluice_model_server.predictor import Predictor
+from sluice_model_server.trust import load_trusted
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model that answered its probe. digest: of its manifest.json."""
+
+    manifest: Manifest
+    digest: str
+    predictor: Predictor
+
+
+def load_model(directory: Path, *, max_bytes: int) -> ServedModel:
+    """Verifies every file against the manifest, loads the model and lets it answer its probe.
+
+    max_bytes: limit of the unpacked model. Raises a ModelServerError.
+    """
+    manifest, digest = read_manifest(directory)
+    for file in manifest.files:
+        verify_file(directory / file.path, file)
+    (model_file,) = (file for file in manifest.files if file.path.endswith(".skops"))
+    predictor = Predictor(load_trusted(directory / model_file.path, max_bytes=max_bytes), manifest)
+    predictor.probe(manifest)
+    return ServedModel(manifest, digest, predictor)
+
+
+def verify_file(path: Path, file: ModelFile) -> None:
+    """Raises ManifestError when the file is missing, DigestMismatch when it holds other bytes than listed."""
+    try:
+        with path.open("rb") as stream:
+            actual = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ManifestError(f"{path}: {error.strerror}, though the manifest lists it; fetch the model again") from error
+    if actual != file.sha256:
+        raise DigestMismatch(str(path), f"sha256:{file.sha256}", f"sha256:{actual}")
