@@ -1,0 +1,51 @@
+"""`make bench-promote`, `make bench-rollback`, `make bench-faults`: exit status 1 when a target is missed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from sluice_dev.bench import faults, promote, rollback
+from sluice_dev.cluster.cli import plain_errors
+from sluice_dev.cluster.layout import Layout
+from sluice_dev.demo.prepare import models_folder, prepare
+from sluice_dev.scene.recorder import NotInTime
+from sluice_dev.scene.story import story
+
+console = Console()
+
+
+class Name(StrEnum):
+    """The benchmarks."""
+
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+    FAULTS = "faults"
+
+
+BENCHES = {Name.PROMOTE: promote, Name.ROLLBACK: rollback, Name.FAULTS: faults}
+
+
+def main(name: Annotated[Name, typer.Argument(help="which benchmark")]) -> None:
+    """Run a benchmark on the development cluster; about ten minutes."""
+    layout = Layout.here()
+    folder, bench = layout.checkout / "build" / "bench", BENCHES[name]
+    with plain_errors():
+        cluster, index = prepare(layout, console)
+        try:
+            result = bench.run(cluster, index, models_folder(layout), folder / f"{name}.jsonl", console)
+        except NotInTime as late:
+            console.print(story(cluster, bench.NAMESPACE), markup=False, highlight=False)
+            console.print(f"\n{late}", style="bold red", markup=False)
+            raise typer.Exit(1) from late
+    result.write(folder / f"{name}.json")
+    result.show(console)
+    console.print(f"written to build/bench/{name}.json", highlight=False)
+    raise typer.Exit(0 if result.met else 1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,148 @@
+"""What `up`, `down` and `status` do: one cluster per machine, whoever started it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from sluice_dev.cluster import doctor, packages
+from sluice_dev.cluster.addons import NodeKubectl, is_true
+from sluice_dev.cluster.bringup import BringUp, addon_steps
+from sluice_dev.cluster.errors import CommandFailed
+from sluice_dev.cluster.layout import Layout
+from sluice_dev.cluster.processes import alive
+from sluice_dev.cluster.progress import display
+from sluice_dev.cluster.record import Record, read_record
+from sluice_dev.cluster.steps import Report, Step, run_steps
+from sluice_dev.cluster.teardown import has_remains, leftovers, sweep, tear_down
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """owner: the checkout whose cluster runs, None when none does. dead: daemons that ended. unready: add-ons."""
+
+    owner: Path | None
+    api: bool = False
+    dead: tuple[str, ...] = ()
+    unready: tuple[str, ...] = ()
+
+    def node_up(self, layout: Layout) -> bool:
+        return self.owner == layout.checkout and self.api and not self.dead
+
+
+# what people call it -> (condition, kind, namespace, name)
+ADDONS: dict[str, tuple[str, str, str, str]] = {
+    "DNS": ("Available", "Deployment", "kube-system", "coredns"),
+    "gateway controller": ("Available", "Deployment", "envoy-gateway-system", "envoy-gateway"),
+    "gateway": ("Programmed", "Gateway", "gateway", "public"),
+    "Prometheus": ("Available", "Deployment", "monitoring", "prometheus"),
+}
+
+
+def up(layout: Layout, console: Console) -> None:
+    """Leaves this checkout's cluster running and complete; in about a second when it is already."""
+    with _alone(layout):
+        health = examine(layout)
+        if health.node_up(layout):
+            if health.unready:
+                with display(console) as shown:
+                    run_steps(addon_steps(layout, images=False), shown)
+            return
+        with display(console) as shown:
+            owners = _owners(layout)
+            run_steps([*_preparation(layout)], shown)
+            Record(str(layout.checkout)).write(layout.record)
+            run_steps([*BringUp(layout).steps(), *_sweeps(owners)], shown)
+
+
+def _preparation(layout: Layout) -> Iterator[Step]:
+    """What must be done before the plan itself can be made."""
+    if (missing := packages.missing_packages()) and packages.can_install():
+        yield Step("packages", f"system packages {' '.join(missing)}", lambda _: packages.install(missing))
+        yield Step("doctor", "the machine has what it needs", lambda _: doctor.require(layout), frozenset({"packages"}))
+    else:
+        yield Step("doctor", "the machine has what it needs", lambda _: doctor.require(layout))
+    yield Step("clean", "what an earlier cluster left is gone", lambda _: _clear(layout), frozenset({"doctor"}))
+
+
+def down(layout: Layout, console: Console) -> None:
+    """Leaves nothing of any cluster of this tool on the machine, whichever checkout started it."""
+    with _alone(layout), display(console) as shown:
+        owners = _owners(layout)
+        run_steps([Step("clean", "the cluster is gone", lambda _: _clear(layout))], shown)
+        run_steps(_sweeps(owners), shown)
+
+
+def _owners(layout: Layout) -> list[Layout]:
+    """The checkouts that may have left files: this one, and the one whose cluster runs."""
+    record = read_record(layout.record)
+    if record is None or Path(record.checkout) == layout.checkout:
+        return [layout]
+    return [layout, Layout(Path(record.checkout), layout.cache)]
+
+
+def _sweeps(owners: Sequence[Layout]) -> list[Step]:
+    return [
+        Step(f"sweep {owner.checkout}", f"old files in {owner.state.parent} are deleted", _sweep(owner))
+        for owner in owners
+        if has_remains(owner)
+    ]
+
+
+def _sweep(layout: Layout) -> Callable[[Report], None]:
+    return lambda _: sweep(layout)
+
+
+def examine(layout: Layout) -> Health:
+    """How the running cluster is, in about half a second."""
+    record = read_record(layout.record)
+    if record is None:
+        return Health(None)
+    owner = Path(record.checkout)
+    dead = tuple(name for name, identity in record.processes.items() if not alive(identity))
+    if not record.ready or owner != layout.checkout:
+        return Health(owner, api=False, dead=dead)
+    try:
+        listed = NodeKubectl(layout)("get", "deployments.apps,gateways.gateway.networking.k8s.io", "-A", "-o", "json")
+    except CommandFailed:
+        return Health(owner, api=False, dead=dead)
+    return Health(owner, api=True, dead=dead, unready=unready_addons(json.loads(listed)["items"]))
+
+
+def unready_addons(resources: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """Which add-ons are absent from these API objects, or there and not ready; a Prometheus scaled to 0 is not."""
+    by_key = {
+        (resource["kind"], resource["metadata"]["namespace"], resource["metadata"]["name"]): resource
+        for resource in resources
+    }
+
+    def ready(condition: str, kind: str, namespace: str, name: str) -> bool:
+        resource = by_key.get((kind, namespace, name))
+        return resource is not None and is_true(resource, condition) and resource["spec"].get("replicas") != 0
+
+    return tuple(name for name, wanted in ADDONS.items() if not ready(*wanted))
+
+
+def _clear(layout: Layout) -> None:
+    record = read_record(layout.record)
+    if record is not None:
+        tear_down(Layout(Path(record.checkout), layout.cache), tuple(record.processes.values()))
+    # A run that was killed before it wrote its record, or whose checkout was deleted.
+    if leftovers(layout):
+        tear_down(layout)
+
+
+@contextlib.contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    """Waits for another `up` or `down` on this machine to end; the lock goes with the process that holds it."""
+    layout.run.mkdir(parents=True, exist_ok=True)
+    with (layout.run / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

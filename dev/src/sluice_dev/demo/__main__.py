@@ -1,0 +1,142 @@
+"""`make demo`: everything from nothing, five rollouts under load, and a report of what came of them."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from sluice_dev.cluster import Cluster
+from sluice_dev.cluster.cli import plain_errors
+from sluice_dev.cluster.layout import Layout
+from sluice_dev.demo import acts, picture
+from sluice_dev.demo.prepare import models_folder, prepare
+from sluice_dev.demo.report import Evidence, report, shortfalls
+from sluice_dev.demo.view import View
+from sluice_dev.load.effort import Effort
+from sluice_dev.scene.deployments import Flight, Step
+from sluice_dev.scene.recorder import NotInTime
+from sluice_dev.scene.scene import Scene
+from sluice_dev.scene.store import NAMESPACE
+from sluice_dev.scene.story import story
+
+RATE = 200.0
+BOUND_SECONDS = 900.0
+STEPS = (Step(10, seconds=8, samples=100), Step(30, seconds=8, samples=100), Step(60, seconds=8, samples=100))
+SCALE_DOWN = "15s"
+LATE_SECONDS = 0.25
+"""A generator that was later than this says more about the machine than about the server."""
+
+console = Console()
+
+
+def main() -> None:
+    """Cluster, images, models, operator; then five versions of a model under 200 requests/s."""
+    layout = Layout.here()
+    folder = layout.checkout / "build" / "demo"
+    begin = time.monotonic()
+    with plain_errors():
+        cluster, index = prepare(layout, console)
+        flight = Flight(NAMESPACE, index, replicas=3, steps=STEPS, more={"scaleDownDelay": SCALE_DOWN})
+        with Scene(cluster, flight, models_folder(layout), folder / "requests.jsonl") as scene:
+            try:
+                evidence, effort = play(scene)
+            except NotInTime as late:
+                console.print(story(cluster, NAMESPACE), markup=False, highlight=False)
+                console.print(f"\nThe demo did not come to its end: {late}", style="bold red", markup=False)
+                raise typer.Exit(1) from late
+            versions = dict(scene.versions)
+    told = report(evidence)
+    (folder / "report.json").write_text(json.dumps(told, indent=2) + "\n")
+    picture.draw(evidence, versions, folder / "timeline.png")
+    missing = shortfalls(evidence, told)
+    _say(told, missing, effort, time.monotonic() - begin)
+    _next(cluster, layout, folder)
+    raise typer.Exit(1 if missing else 0)
+
+
+def play(scene: Scene) -> tuple[Evidence, Effort]:
+    """Plays the acts; returns all that was measured. Raises NotInTime."""
+    scene.clear()
+    scene.recorder.timeline.weights.clear()
+    log = scene.access_log()
+    with View(console, scene) as view:
+        played = [acts.first(scene, view.act)]
+        load = scene.start_load(RATE, BOUND_SECONDS)
+        played.append(acts.promoted(scene, view.act))
+        for version, title in (
+            ("v3", "v3 fails half: rolled back"),
+            ("v4", "v4 is slow: rolled back"),
+            ("v5", "v5 exits: rejected the second time"),
+        ):
+            played.append(acts.rolled_back(scene, view.act, version, title))
+        played.append(acts.applied_again(scene, view.act))
+        rejections = {e["revision"]: e for e in scene.recorder.status["rejected"]}
+        scene.load = None
+        effort = load.stop()
+    outcomes = load.outcomes()
+    gateway = log.read_until(next(o.request_id for o in reversed(outcomes) if o.code))
+    return Evidence(played, outcomes, gateway, scene.recorder.timeline, rejections), effort
+
+
+def _say(told: dict[str, Any], missing: list[str], effort: Effort, seconds: float) -> None:
+    promoted = told["promoted"]
+    console.print(
+        f"\nv2 promoted in {promoted['seconds']} s; {promoted['client_failures']} of {promoted['requests']} requests "
+        "failed meanwhile.",
+        highlight=False,
+    )
+    for entry in told["rolled_back"]:
+        console.print(
+            f"{entry['why']}\n   {entry['bad_requests']} bad answers; traffic back "
+            f"{entry['seconds_from_first_candidate_request_to_weight_0']} s after its first request, "
+            f"{entry['seconds_from_verdict_to_weight_0']} s after the verdict",
+            markup=False,
+            highlight=False,
+        )
+    console.print(f"v3 applied again: {told['reapplied_rejected']['candidate_requests']} requests.", highlight=False)
+    console.print(
+        f"{effort.requests} requests; the generator was late by {1000 * effort.p99_lag:.0f} ms (99%), "
+        f"{1000 * effort.max_lag:.0f} ms at most, and used {100 * effort.cpu_seconds / effort.seconds:.0f}% of a core. "
+        f"{seconds:.0f} s in all.",
+        highlight=False,
+        style="dim" if effort.max_lag < LATE_SECONDS else "yellow",
+    )
+    for sentence in missing:
+        console.print(f"NOT AS PROMISED: {sentence}", style="bold red", markup=False, highlight=False)
+    if not missing:
+        console.print("All of it came true.", style="bold green")
+
+
+def _next(cluster: Cluster, layout: Layout, folder: Path) -> None:
+    console.print(
+        f"""
+The report:   {folder.relative_to(layout.checkout)}/report.json
+The picture:  {folder.relative_to(layout.checkout)}/timeline.png
+
+The cluster stays up. Look around:
+  export KUBECONFIG={cluster.kubeconfig} PATH={layout.checkout}/.venv/bin:$PATH
+  kubectl get mdep -n {NAMESPACE}
+  kubectl describe mdep flight-delay -n {NAMESPACE}
+  kubectl events -n {NAMESPACE} --for modeldeployment/flight-delay
+
+Roll v3 out again although it was rejected (its revision is in status.rejected):
+  kubectl annotate mdep flight-delay -n {NAMESPACE} --overwrite sluice.dev/retry=<revision>/1
+
+Write your own: manifests/examples/ has a small and a complete one; then
+  kubectl apply -f manifests/examples/minimal.yaml
+  kubectl get mdep -w
+
+Take everything away:  make cluster-down""",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)
