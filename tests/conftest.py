@@ -1,0 +1,7 @@
+"""What all tests share."""
+
+from hypothesis import settings
+
+# A busy machine is no defect: how long an example takes is measured in benchmarks, never asserted here.
+settings.register_profile("sluice", deadline=None)
+settings.load_profile("sluice")

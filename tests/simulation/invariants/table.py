@@ -1,0 +1,36 @@
+"""All invariants: one row each."""
+
+from typing import Final
+
+from simulation.invariants import convergence, evidence, people, rejection, traffic
+from simulation.invariants.checker import Checker
+
+CHECKERS: Final[tuple[type[Checker], ...]] = (
+    traffic.WeightsSum,
+    traffic.NoWeightWithoutEndpoints,
+    traffic.CapacityKept,
+    traffic.TwoRevisions,
+    traffic.StableIsPromoted,
+    traffic.NewestSpecOnly,
+    rejection.TrafficFirst,
+    rejection.RejectedStaysOut,
+    rejection.RejectedForCause,
+    rejection.AbortActs,
+    rejection.HarmIsShort,
+    evidence.EvidenceBeforeWeight,
+    evidence.StagesInOrder,
+    evidence.SeenBeforeExposed,
+    evidence.BlindRetreat,
+    people.SpecIsTheirs,
+    people.ForeignUntouched,
+    people.OneLeader,
+    convergence.ComesToRest,
+    convergence.EndsWhereItMust,
+    convergence.PodsAreKept,
+    convergence.NothingIsLost,
+)
+
+
+def all_checkers() -> tuple[Checker, ...]:
+    """A fresh one of each."""
+    return tuple(checker() for checker in CHECKERS)

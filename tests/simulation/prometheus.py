@@ -1,0 +1,159 @@
+"""A Prometheus in memory: discovers pods late, scrapes each at its own offset, answers with raw samples."""
+
+import asyncio
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from random import Random
+from typing import Any, Final
+
+from simulation.clockwork import EPOCH, Agenda, WorldClock
+from simulation.data_plane import DataPlane
+from simulation.fake_cluster import ApiServer
+from sluice.core.metrics import MetricPreset, Series
+from sluice.ports import ProviderError
+
+INTERVAL: Final = 2.0
+TIMEOUT: Final = 3.0
+PRESET: Final = MetricPreset(requests="model_requests_total", latency="model_request_seconds")
+_QUERY: Final = re.compile(r"^(?P<metric>\w+)\{(?P<matchers>.*)\}\[(?P<window>\d+)s\]$")
+_MATCHER: Final = re.compile(r'(\w+)=~"([^"]*)"')
+
+
+class Mood(StrEnum):
+    """How it behaves now."""
+
+    WELL = "well"
+    DOWN = "down"
+    """Connections are refused, nothing is scraped."""
+    HUNG = "hung"
+    """Questions time out; scraping goes on."""
+    BLANK = "blank"
+    """Nothing is scraped, and questions are answered with what there is."""
+
+
+@dataclass(slots=True)
+class Target:
+    """One pod: times of its scrapes and (up, answered, failed, quick) at each."""
+
+    times: list[float] = field(default_factory=list)
+    values: list[tuple[float, float, float, float] | None] = field(default_factory=list)
+    successes: list[float] = field(default_factory=list)
+    """Times of all successful scrapes, also of those that were forgotten."""
+
+
+class FakePrometheus:
+    """`ports.MetricSource` fed by the data plane."""
+
+    def __init__(self, agenda: Agenda, clock: WorldClock, server: ApiServer, plane: DataPlane, random: Random) -> None:
+        self._agenda = agenda
+        self._clock = clock
+        self._server = server
+        self._plane = plane
+        self._random = random
+        self._targets: dict[tuple[str, str], Target] = {}
+        self.mood = Mood.WELL
+        self.answered_at = 0.0
+        """When it last answered a question with what it had."""
+        server.listeners.append(self._heard)
+
+    def forget(self) -> None:
+        """Its storage is lost."""
+        for target in self._targets.values():
+            target.times.clear()
+            target.values.clear()
+
+    def fresh(self, pod: str, within: float) -> int:
+        """Successful scrapes of a pod in the last `within` seconds: the truth, for the invariants."""
+        target = next((t for (_, name), t in self._targets.items() if name == pod), Target())
+        oldest = EPOCH + self._agenda.now - within
+        return len(target.successes) - bisect_right(target.successes, oldest)
+
+    # --- scraping --------------------------------------------------------------------------------------------------
+
+    def _heard(self, change: str, kind: str, obj: dict[str, Any]) -> None:
+        if kind == "Pod" and change == "ADDED":
+            key = (obj["metadata"]["namespace"], obj["metadata"]["name"])
+            self._agenda.after(self._random.uniform(2.0, 7.0), lambda: self._scrape(key))
+
+    def _scrape(self, key: tuple[str, str]) -> None:
+        if self._server.find("Pod", *key) is None:
+            return
+        self._agenda.after(INTERVAL, lambda: self._scrape(key))
+        if self.mood in (Mood.DOWN, Mood.BLANK):
+            return
+        target = self._targets.setdefault(key, Target())
+        server = self._plane.servers.get(key[1])
+        target.times.append(EPOCH + self._agenda.now)
+        if server is None or not server.alive:
+            target.values.append(None)
+            return
+        self._plane.settle()
+        target.successes.append(EPOCH + self._agenda.now)
+        target.values.append(
+            (
+                1.0,
+                float(int(server.answered)),
+                float(int(server.failed)),
+                float(int(server.answered) - int(server.slow)),
+            )
+        )
+
+    # --- answering -------------------------------------------------------------------------------------------------
+
+    async def query(self, promql: str, at: datetime | None = None) -> tuple[Series, ...]:
+        """See ports.MetricSource."""
+        if self.mood is Mood.HUNG:
+            await asyncio.sleep(TIMEOUT)
+            raise ProviderError(f"no answer within {TIMEOUT:g} s")
+        await asyncio.sleep(self._random.uniform(0.002, 0.03))
+        if self.mood is Mood.DOWN:
+            raise ProviderError("connection refused")
+        metric, namespace, pod, window = _parsed(promql)
+        until = (at or self._clock.now()).timestamp()
+        self.answered_at = self._agenda.now
+        return tuple(
+            series
+            for key, target in self._targets.items()
+            if namespace.fullmatch(key[0]) and pod.fullmatch(key[1])
+            for series in self._series(metric, key, target, until - window, until)
+        )
+
+    def _series(
+        self, metric: str, key: tuple[str, str], target: Target, since: float, until: float
+    ) -> Iterator[Series]:
+        first, last = bisect_right(target.times, since), bisect_right(target.times, until)
+        times, values = target.times[first:last], target.values[first:last]
+        labels = {"__name__": metric, "namespace": key[0], "pod": key[1], "instance": f"{key[1]}:8080", "job": "pods"}
+        if metric == "up":
+            points = tuple((t, 1.0 if v else 0.0) for t, v in zip(times, values, strict=True))
+            if points:
+                yield Series(labels, points)
+            return
+        seen = [(t, v) for t, v in zip(times, values, strict=True) if v]
+        for extra, points in _parts(metric, seen):
+            if points:
+                yield Series({**labels, **extra}, points)
+
+
+def _parts(metric: str, seen: list[Any]) -> Iterator[tuple[dict[str, str], tuple[tuple[float, float], ...]]]:
+    """The series of one pod: by code, or by bucket. A code that never occurred has no series yet."""
+    if metric == PRESET.requests:
+        yield {"code": "200"}, tuple((t, v[1] - v[2]) for t, v in seen if v[1] - v[2] > 0)
+        yield {"code": "500"}, tuple((t, v[2]) for t, v in seen if v[2] > 0)
+    else:
+        yield {"le": "1.0"}, tuple((t, v[3]) for t, v in seen if v[1] > 0)
+        yield {"le": "+Inf"}, tuple((t, v[1]) for t, v in seen if v[1] > 0)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(promql: str) -> tuple[str, re.Pattern[str], re.Pattern[str], float]:
+    found = _QUERY.match(promql)
+    if found is None:
+        raise AssertionError(f"the simulation does not know this query: {promql}")
+    matchers = dict(_MATCHER.findall(found["matchers"]))
+    return found["metric"], re.compile(matchers["namespace"]), re.compile(matchers["pod"]), float(found["window"])

@@ -1,0 +1,80 @@
+"""The data rules for raw counters, one test each."""
+
+import random as stdlib_random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sluice.core.analysis.counters import BornAtZero, Counters
+from sluice.core.metrics import Series
+
+
+def series(*points: tuple[float, float], pod: str = "p", **labels: str) -> Series:
+    return Series({"__name__": "m", "pod": pod, "job": "pods", "instance": f"{pod}:80"} | labels, points)
+
+
+def born(*answers: bool) -> BornAtZero:
+    """A rule that gives the same answer for every series."""
+    return lambda pod, target, time: answers[0]
+
+
+def amounts(counters: Counters, *answer: Series, at_zero: bool = False) -> list[tuple[float, float]]:
+    return [(d.time, d.amount) for d in counters.absorb(answer, born(at_zero))]
+
+
+def test_the_first_sample_of_an_old_series_is_a_baseline() -> None:
+    assert amounts(Counters(), series((10, 500), (12, 503))) == [(10, 0), (12, 3)]
+
+
+def test_a_series_that_began_at_zero_counts_in_full() -> None:
+    assert amounts(Counters(), series((10, 50), (12, 53)), at_zero=True) == [(10, 50), (12, 3)]
+
+
+def test_a_fall_is_a_reset_and_the_counter_began_again() -> None:
+    assert amounts(Counters(), series((10, 500), (12, 4), (14, 6))) == [(10, 0), (12, 4), (14, 2)]
+
+
+def test_an_overlap_of_two_answers_counts_once() -> None:
+    counters = Counters()
+    amounts(counters, series((10, 5), (12, 7)))
+    assert amounts(counters, series((10, 5), (12, 7), (14, 8))) == [(14, 1)]
+    assert amounts(counters, series((12, 7), (14, 8))) == []
+
+
+def test_a_series_that_vanishes_and_returns_is_not_counted_again() -> None:
+    counters = Counters()
+    amounts(counters, series((10, 500)))
+    assert amounts(counters, at_zero=True) == []
+    assert amounts(counters, series((99, 501)), at_zero=True) == [(99, 1)]
+
+
+def test_a_pod_scraped_by_two_jobs_is_counted_once_and_by_the_same_one_for_good() -> None:
+    counters = Counters()
+    both = (series((10, 0), (12, 4)), series((11, 0), (13, 4), job="again"))
+    assert amounts(counters, *both) == [(10, 0), (12, 4)]
+    assert amounts(counters, series((15, 9), job="again")) == []
+
+
+def test_the_two_series_of_one_target_both_count_and_come_in_the_order_of_time() -> None:
+    counters = Counters()
+    deltas = counters.absorb([series((10, 1), (12, 5), code="200"), series((12, 2), code="500")], born(True))
+    assert [(d.time, d.labels["code"], d.amount) for d in deltas] == [(10, "200", 1), (12, "200", 4), (12, "500", 2)]
+
+
+def test_values_that_are_no_numbers_are_left_out() -> None:
+    assert amounts(Counters(), series((10, 1), (12, float("nan")), (14, float("inf")), (16, 3))) == [(10, 0), (16, 2)]
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=40), st.randoms())
+def test_however_a_history_is_cut_the_total_is_the_same(steps: list[int], random: stdlib_random.Random) -> None:
+    """Answers overlap at random, as those of two polls do."""
+    total, points = 0, []
+    for second, step in enumerate(steps):
+        total += step
+        points.append((float(second), float(total)))
+    counters, cut, counted = Counters(), 0, 0.0
+    while cut < len(points):
+        end = random.randint(cut + 1, len(points))
+        counted += sum(n for _, n in amounts(counters, series(*points[max(0, cut - 3) : end]), at_zero=True))
+        cut = end
+    assert counted == total
