@@ -36,14 +36,14 @@ that the evidence is a function of the samples alone. See docs/concepts/evidence
 """
 
 
-def nothing_bet(shape: tuple[int, ...] = ()) -> Floats:
-    """log wealth of a process that has not bet yet; shape: the leading axes."""
-    return np.full((*shape, len(GRID)), -np.inf)
+def nothing_bet(shape: tuple[int, ...] = (), bets: int = len(GRID)) -> Floats:
+    """log wealth of a process that has not bet yet. shape: the leading axes; bets: length of the last axis."""
+    return np.full((*shape, bets), -np.inf)
 
 
 def open_epoch(log_wealth: Floats, k: int) -> Floats:
-    """Adds the mass of the k-th epoch (k = 1, 2, ...): 1/(k(k+1)), evenly over the grid. All epochs sum to 1."""
-    opened: Floats = np.logaddexp(log_wealth, -np.log(k * (k + 1.0) * len(GRID)))
+    """Adds the mass of the k-th epoch (k = 1, 2, ...): 1/(k(k+1)), evenly over the last axis. All epochs sum to 1."""
+    opened: Floats = np.logaddexp(log_wealth, -np.log(k * (k + 1.0) * log_wealth.shape[-1]))
     return opened
 
 
