@@ -117,6 +117,15 @@ def _no_time_needed(patch: Patch) -> None:
     patch.setattr(advance, "gates", lambda trial: real(replace(trial, stage=replace(trial.stage, **free))))
 
 
+def _blind_to_the_table(patch: Patch) -> None:
+    real = reconcile.Reconciler._watch
+
+    def peaceful(self: Any, key: Any, snapshot: Any, status: Any) -> Any:
+        return real(self, key, snapshot, status) if snapshot.runtimes else reconcile.NOTHING_KNOWN
+
+    patch.setattr(reconcile.Reconciler, "_watch", peaceful)
+
+
 def _status_first(patch: Patch) -> None:
     real = execute.Executor.run
 
@@ -304,6 +313,12 @@ BUGS: Final = (
     Bug("the status is written before the route", _status_first, frozenset({3, 4, 6, 7})),
     Bug("nobody asks whether a candidate is seen", _without(hazards.not_seen), frozenset({5})),
     Bug("blindness has no deadline", _without(hazards.blind), frozenset({5}), about("prometheus-down")),
+    Bug(
+        "a runtime that is gone is no blindness",
+        _blind_to_the_table,
+        frozenset({5}),
+        about("runtime-gone", behaviours=(Behaviour.GOOD, *BAD[:2]), load=0.3),
+    ),
     Bug("a failed check is not looked at", _without(hazards.check_failed), frozenset({3}), about(behaviours=BAD[:2])),
     Bug("exits do not reject", _without(hazards.exited_again), frozenset({3, 7}), about(behaviours=BAD[2:])),
     Bug(
@@ -326,14 +341,14 @@ BUGS: Final = (
     ),
     Bug(
         "traffic goes back to a stable without pods",
-        lambda patch: patch.setattr(retreat, "_stable_can_serve", lambda *_: True),
+        lambda patch: patch.setattr(retreat, "stable_can_serve", lambda *_: True),
         frozenset({1}),
         about("lose-stable", behaviours=BAD),
     ),
     Bug("retirement does not wait", _retired_at_once, frozenset({2})),
     Bug("a retired revision goes before its traffic", _deleted_under_weight, frozenset({1, 2})),
     Bug("stable shrinks during a rollout", _stable_shrinks_early, frozenset({2})),
-    Bug("the template is rendered anew", _template_of_today, frozenset({2}), about()),
+    Bug("the template is rendered anew", _template_of_today, frozenset({1, 2}), about()),
     Bug("an exit counts in every pass", _exits_counted_each_pass, frozenset({5}), about("container-exit")),
     Bug("leaving pods count as exits", _exits_of_the_leaving_count, frozenset({5}), about("evict-candidate")),
     Bug(

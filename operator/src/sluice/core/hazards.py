@@ -97,7 +97,7 @@ class Trial:
 
 def aborted(trial: Trial) -> Finding | None:
     """Did a person take it back?"""
-    value = trial.snapshot.identity.annotations.get(VERB_ABORT)
+    value = trial.snapshot.asked(VERB_ABORT)
     if not value or value == trial.snapshot.status.last_handled.abort:
         return None
     if value.partition("/")[0] != trial.candidate.revision:
@@ -154,10 +154,11 @@ def blind_deadline(trial: Trial) -> timedelta | None:
 def blind_for(trial: Trial) -> timedelta:
     """Time since the pod that was seen longest ago was seen.
 
-    A pod never seen counts from its start, but not from before the stage was live.
+    A pod never seen counts from when it became ready, as loading a model may take longer than any deadline for
+    blindness; and not from before the stage was live.
     """
     seen = trial.snapshot.observation.newest
-    last = [seen.get(pod.name, max(pod.started_at, trial.since)) for pod in trial.facts.ready_pods]
+    last = [seen.get(pod.name, max(pod.ready_since or pod.started_at, trial.since)) for pod in trial.facts.ready_pods]
     return trial.snapshot.now - min(last, default=trial.snapshot.now)
 
 
@@ -180,6 +181,18 @@ def no_gateway(trial: Trial) -> Finding | None:
     """Can traffic rest on the gateways at all?"""
     problem = gateways.problem(trial.snapshot.gateways)
     return Finding(Move.HOLD, *problem, stalled=True) if problem else None
+
+
+def route_refused(trial: Trial) -> Finding | None:
+    """Does a gateway not take the route at all? Its own words are the best explanation."""
+    return refusal_of(trial.snapshot)
+
+
+def refusal_of(s: Snapshot) -> Finding | None:
+    """What a gateway that does not take the route says."""
+    if s.route is None or s.route.state is not RouteState.REFUSED:
+        return None
+    return Finding(Move.HOLD, Reason.ROUTE_NOT_ACCEPTED, s.route.message, stalled=True)
 
 
 def refused(trial: Trial) -> Finding | None:
@@ -209,7 +222,8 @@ def held_by_check(trial: Trial) -> Finding | None:
     check = trial.failing(OnFail.PAUSE)
     if check is None:
         return None
-    message = f"check {check.name} failed: {check.message}; abort or retry revision {trial.candidate.revision}"
+    # without counts, which change with each scrape while the person thinks: they stand in status.checks
+    message = f"check {check.name} failed, see status.checks; abort or retry revision {trial.candidate.revision}"
     return Finding(Move.HOLD, Reason.PAUSED_BY_CHECK, message, stalled=True)
 
 
@@ -224,7 +238,7 @@ def not_ready(trial: Trial) -> Finding | None:
     if serving >= trial.capacity:
         return None
     message = f"{serving} of {trial.capacity} pods ready"
-    trouble = next((pod.trouble for pod in trial.facts.pods if pod.trouble), "")
+    trouble = next((pod.trouble for pod in trial.facts.pods if pod.trouble), trial.facts.trouble)
     if trouble:
         message += f": {trouble}"
     if trial.overdue:
@@ -246,6 +260,15 @@ def not_seen(trial: Trial) -> Finding | None:
     return Finding(Move.HOLD, Reason.WAITING_FOR_SIGHT, message)
 
 
+def unconfirmed(trial: Trial) -> Finding | None:
+    """Has the gateway had enough time to confirm the weight that it was given?"""
+    route = trial.snapshot.route
+    if route is None or trial.weight != trial.stage.weight or not trial.overdue:
+        return None
+    message = f"weight {trial.weight} is not confirmed: {route.message or 'the gateway says nothing'}"
+    return Finding(Move.HOLD, Reason.ROUTE_NOT_ACCEPTED, message, stalled=True)
+
+
 def not_caught_up(trial: Trial) -> Finding | None:
     """Is the evidence of before a restart read again?"""
     if trial.first or trial.snapshot.observation.caught_up:
@@ -261,11 +284,13 @@ CHAIN: Final[tuple[Callable[[Trial], Finding | None], ...]] = (
     lost,
     blind,
     no_gateway,
+    route_refused,
     refused,
     held_by_check,
     paused,
     not_ready,
     not_seen,
+    unconfirmed,
     not_caught_up,
 )
 
@@ -281,7 +306,8 @@ def gates(trial: Trial) -> str:
     """What its stage still waits for before it may be left; empty when nothing."""
     observation, stage = trial.snapshot.observation, trial.stage
     if not trial.live:
-        return "the gateway has not confirmed the weight"
+        words = trial.snapshot.route.message if trial.snapshot.route else ""
+        return f"the gateway has not confirmed the weight{f': {words}' if words else ''}"
     now, mark = trial.snapshot.now, trial.candidate.stage
     live_for = mark.live_for + (now - mark.live_since if mark.live_since else timedelta())
     waits = []
