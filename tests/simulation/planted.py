@@ -35,6 +35,8 @@ ledger = _module("core.ledger")
 planner = _module("core.planner")
 retreat = _module("core.retreat")
 snapshot = _module("core.snapshot")
+trial = _module("core.trial")
+removals = _module("core.removals")
 upkeep = _module("core.upkeep")
 verbs = _module("core.verbs")
 reconcile = _module("runtime.reconcile")
@@ -107,12 +109,12 @@ def _no_annotation(patch: Patch) -> None:
 
 
 def _no_samples_needed(patch: Patch) -> None:
-    real = hazards.gates
+    real = advance.gates
     patch.setattr(advance, "gates", lambda trial: real(replace(trial, stage=replace(trial.stage, min_samples=0))))
 
 
 def _no_time_needed(patch: Patch) -> None:
-    real = hazards.gates
+    real = advance.gates
     free = {"min_duration": timedelta()}
     patch.setattr(advance, "gates", lambda trial: real(replace(trial, stage=replace(trial.stage, **free))))
 
@@ -139,17 +141,17 @@ def _status_first(patch: Patch) -> None:
 
 
 def _retired_at_once(patch: Patch) -> None:
-    real = upkeep._removals
+    real = upkeep.removals
     patch.setattr(
         upkeep,
-        "_removals",
+        "removals",
         lambda s, course: real(replace(s, spec=s.spec.model_copy(update={"scale_down_delay": timedelta()})), course),
     )
 
 
 def _deleted_under_weight(patch: Patch) -> None:
-    def removals(s: Any, course: Any) -> Iterable[Any]:
-        for facts in upkeep.idle_revisions(s, course):
+    def deletions(s: Any, course: Any) -> Iterable[Any]:
+        for facts in removals.idle_revisions(s, course):
             if facts.deployment:
                 yield Delete("Deployment", f"{s.identity.name}-{facts.revision}", facts.deployment.uid)
 
@@ -157,7 +159,7 @@ def _deleted_under_weight(patch: Patch) -> None:
 
     def first(s: Any, spec: Any, course: Any) -> Any:
         work = real(s, spec, course)
-        return replace(work, actions=(*removals(s, course), *work.actions))
+        return replace(work, actions=(*deletions(s, course), *work.actions))
 
     patch.setattr(planner, "upkeep", first)
 
@@ -305,7 +307,7 @@ def _gateway_ignored(patch: Patch) -> None:
     def live(self: Any) -> bool:
         return self.snapshot.route is not None and self.weight == self.stage.weight
 
-    patch.setattr(hazards.Trial, "live", property(live))
+    patch.setattr(trial.Trial, "live", property(live))
 
 
 BUGS: Final = (

@@ -9,12 +9,14 @@ from sluice.core import ledger
 from sluice.core.analysis.verdicts import NOTHING_KNOWN
 from sluice.core.course import Course
 from sluice.core.exits import counted
-from sluice.core.hazards import CLEAR, Finding, Move, Trial, gates, judge
+from sluice.core.gates import gates
+from sluice.core.hazards import judge
 from sluice.core.ledger import restarted
 from sluice.core.retreat import roll_back, stable_can_serve, withdraw
 from sluice.core.snapshot import Snapshot
 from sluice.core.stages import INITIAL, Stage
 from sluice.core.strategies import stages_of
+from sluice.core.trial import CLEAR, Finding, Move, Trial
 from sluice.core.verbs import forgiven
 
 

@@ -8,12 +8,12 @@ from sluice.api.status import CandidateStatus, Status
 from sluice.api.v1alpha1 import Spec
 from sluice.core import gateways, ledger
 from sluice.core.course import Course
-from sluice.core.hazards import Finding, Move
 from sluice.core.retreat import stable_can_serve
 from sluice.core.revision import inputs_of
 from sluice.core.snapshot import Snapshot
 from sluice.core.stages import INITIAL
 from sluice.core.strategies import stages_of
+from sluice.core.trial import Finding, Move
 from sluice.core.verbs import forgiven
 
 

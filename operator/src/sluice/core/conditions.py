@@ -7,8 +7,8 @@ from sluice.api.status import CheckStatus, ConditionStatus, Status, TrafficStatu
 from sluice.core import gateways
 from sluice.core.children import selector
 from sluice.core.course import Course
-from sluice.core.hazards import Move
 from sluice.core.snapshot import RouteState, Snapshot
+from sluice.core.trial import Move
 
 MESSAGE_LIMIT = 1000
 Said = tuple[bool, Reason, str]

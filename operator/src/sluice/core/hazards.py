@@ -4,95 +4,20 @@ Each function answers one question with a Finding, or None when it has nothing t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import Enum, auto
+from datetime import timedelta
 from typing import Final
 
 from sluice.api.names import VERB_ABORT, Reason
 from sluice.api.quantities import format_duration, parse_duration
-from sluice.api.status import CandidateStatus, Verdict
-from sluice.api.v1alpha1 import OnFail, Spec
+from sluice.api.status import Verdict
+from sluice.api.v1alpha1 import OnFail
 from sluice.core import gateways
-from sluice.core.analysis.verdicts import CheckResult
 from sluice.core.children import child_name
-from sluice.core.snapshot import RevisionFacts, RouteState, Snapshot
-from sluice.core.stages import Stage
+from sluice.core.snapshot import RouteState, Snapshot
+from sluice.core.trial import CLEAR, Finding, Move, Trial
 
 EXITS_TOLERATED: Final = 1
 """Container exits under weight that only start the stage again: one may be the node's fault, two are the model's."""
-
-
-class Move(Enum):
-    """What may happen to the candidate's weight."""
-
-    GO = auto()
-    """It may rise to its stage's, and the stage may be left."""
-    HOLD = auto()
-    """It stays where it is."""
-    WITHDRAW = auto()
-    """To 0, without rejecting: the same stage starts again by itself."""
-    REJECT = auto()
-    """To 0, for good."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Answer of one question. stalled: it will not pass by itself, a person is needed."""
-
-    move: Move
-    reason: Reason
-    message: str
-    stalled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A candidate on its way, as the questions see it."""
-
-    snapshot: Snapshot
-    spec: Spec
-    candidate: CandidateStatus
-    stage: Stage
-    first: bool
-    """There is no stable revision yet."""
-
-    @property
-    def facts(self) -> RevisionFacts:
-        """The candidate's objects."""
-        return self.snapshot.revision(self.candidate.revision)
-
-    @property
-    def weight(self) -> int:
-        """Percent of the live requests that it gets now."""
-        return self.snapshot.weight(self.candidate.revision)
-
-    @property
-    def capacity(self) -> int:
-        """Pods that its stage needs."""
-        return self.stage.capacity(self.spec.replicas or 1)
-
-    @property
-    def live(self) -> bool:
-        """Its stage's weight is what the gateways carry, by their own word."""
-        route = self.snapshot.route
-        return route is not None and route.state is RouteState.VERIFIED and self.weight == self.stage.weight
-
-    @property
-    def since(self) -> datetime:
-        """Beginning of what is judged in this stage."""
-        return self.candidate.stage.live_since or self.candidate.stage.entered_at
-
-    @property
-    def overdue(self) -> bool:
-        """It has had longer than progressDeadline to get ready for its stage, and is not there."""
-        return not self.live and self.snapshot.now - self.candidate.stage.entered_at >= self.spec.progress_deadline
-
-    def failing(self, on_fail: OnFail) -> CheckResult | None:
-        """The first check that says Fail and has this consequence."""
-        return next(
-            (c for c in self.snapshot.observation.checks if c.verdict is Verdict.FAIL and c.on_fail is on_fail), None
-        )
 
 
 def aborted(trial: Trial) -> Finding | None:
@@ -294,31 +219,7 @@ CHAIN: Final[tuple[Callable[[Trial], Finding | None], ...]] = (
     not_caught_up,
 )
 
-CLEAR: Final = Finding(Move.GO, Reason.ROLLING, "")
-
 
 def judge(trial: Trial) -> Finding:
     """The gravest finding, or CLEAR."""
     return next((finding for question in CHAIN if (finding := question(trial))), CLEAR)
-
-
-def gates(trial: Trial) -> str:
-    """What its stage still waits for before it may be left; empty when nothing."""
-    observation, stage = trial.snapshot.observation, trial.stage
-    if not trial.live:
-        words = trial.snapshot.route.message if trial.snapshot.route else ""
-        return f"the gateway has not confirmed the weight{f': {words}' if words else ''}"
-    now, mark = trial.snapshot.now, trial.candidate.stage
-    live_for = mark.live_for + (now - mark.live_since if mark.live_since else timedelta())
-    waits = []
-    if live_for < stage.min_duration:
-        waits.append(f"{int(live_for.total_seconds())} s of {format_duration(stage.min_duration)}")
-    if observation.requests < stage.min_samples:
-        waits.append(f"{observation.requests} of {stage.min_samples} requests")
-    if not trial.first:
-        waits.extend(
-            f"check {check.name} is {check.verdict}: {check.message}"
-            for check in observation.checks
-            if check.on_fail is not OnFail.REPORT and (check.verdict.unknown or check.verdict is Verdict.FAIL)
-        )
-    return ", ".join(waits)

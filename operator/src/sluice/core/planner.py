@@ -13,12 +13,15 @@ from sluice.core.children import child_name
 from sluice.core.choice import choose
 from sluice.core.conditions import describe
 from sluice.core.course import Course
-from sluice.core.hazards import Finding, Move, refusal_of
+from sluice.core.hazards import refusal_of
 from sluice.core.plan import Plan, Refusal
 from sluice.core.recall import recall
+from sluice.core.refusals import REFUSAL_REPEAT
+from sluice.core.removals import idle_revisions
 from sluice.core.revision import inputs_of
 from sluice.core.snapshot import RouteState, Snapshot
-from sluice.core.upkeep import REFUSAL_REPEAT, idle_revisions, upkeep
+from sluice.core.trial import Finding, Move
+from sluice.core.upkeep import upkeep
 from sluice.core.verbs import retry, settle_abort
 
 TICK: Final = timedelta(seconds=1)
@@ -88,7 +91,7 @@ def _with_refusal(s: Snapshot, course: Course) -> Course:
 
 
 def _with_move_told(s: Snapshot, spec: Spec, course: Course) -> Course:
-    """The same model at another address starts no rollout and restarts no pod: its pods go on fetching from the old one.
+    """The same model at another address starts no rollout and restarts no pod: pods go on fetching from the old one.
 
     Told once for each spec, as a pod that is made later fails if the old address is gone.
     """
@@ -100,7 +103,7 @@ def _with_move_told(s: Snapshot, spec: Spec, course: Course) -> Course:
         return course
     message = (
         f"spec.model.uri is another address of the same model: pods of revision {stable.revision} still fetch it from "
-        f"{inputs.model.uri}; keep that address, or change spec.template (an annotation is enough) to roll out the new one"
+        f"{inputs.model.uri}; keep that address, or change spec.template (an annotation is enough) to roll it out"
     )
     return course.tell("Warning", Reason.MODEL_MOVED, message)
 

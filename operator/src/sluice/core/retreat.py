@@ -6,11 +6,11 @@ from sluice.api.names import Reason
 from sluice.api.status import CandidateStatus, Status
 from sluice.core import ledger
 from sluice.core.course import Course
-from sluice.core.hazards import Finding, Move, Trial
 from sluice.core.ledger import restarted
 from sluice.core.plan import Mark
 from sluice.core.snapshot import Snapshot
 from sluice.core.strategies import stages_of
+from sluice.core.trial import Finding, Move, Trial
 
 
 def stable_can_serve(s: Snapshot, status: Status, candidate: CandidateStatus) -> bool:

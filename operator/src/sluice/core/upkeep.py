@@ -1,28 +1,25 @@
 """From where things should go to the actions that bring the objects there, traffic first when it is taken back."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import ceil
 from typing import Any, Final
 
-from sluice.api.status import RETIRING_LIMIT
 from sluice.api.v1alpha1 import Spec
 from sluice.core import children, gateways
 from sluice.core.course import Course
 from sluice.core.plan import DELETING, MARKING, Action, Apply, Delete, Mark
+from sluice.core.refusals import REFUSAL_REPEAT, refused
+from sluice.core.removals import removals
 from sluice.core.rendering import pod_template
 from sluice.core.revision import inputs_of
-from sluice.core.snapshot import Child, RevisionFacts, RouteState, Snapshot
+from sluice.core.snapshot import Child, Snapshot
 from sluice.core.stages import INITIAL
 from sluice.core.strategies import stages_of
 
-REFUSAL_REPEAT: Final = timedelta(minutes=1)
-"""A manifest that the API server refused is sent again after this time: quotas and webhooks change their minds."""
 URGENT_REPEAT: Final = timedelta(seconds=1)
 """The same for a route that takes traffic back: it is not given up for a minute."""
-RECORDS_KEPT: Final = 20
-"""ControllerRevisions of revisions that are neither serving nor rolling, the newest; as many rejected ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +52,10 @@ def upkeep(s: Snapshot, spec: Spec, course: Course) -> Upkeep:
         Mark(name, m.rejected)
         for m in course.marks
         if s.revision(m.name).record
-        and not _refused(s, "ControllerRevision", name := children.child_name(s.identity.name, m.name), MARKING)
+        and not refused(s, "ControllerRevision", name := children.child_name(s.identity.name, m.name), MARKING)
     ]
     ordered = [*route, *marks, *objects] if takes_back else [*marks, *objects, *route]
-    return Upkeep(actions=(*ordered, *_removals(s, course), *course.events), urgent=takes_back)
+    return Upkeep(actions=(*ordered, *removals(s, course), *course.events), urgent=takes_back)
 
 
 def _weights(course: Course) -> dict[str, int]:
@@ -89,19 +86,13 @@ def _needs(
     return have is None or have.drifted or drifted or have.applied != digest
 
 
-def _refused(s: Snapshot, kind: str, name: str, what: str) -> bool:
-    """Did the API server refuse just this a moment ago? what: DELETING or MARKING."""
-    refusal = s.refusals.get((kind, name))
-    return refusal is not None and refusal.digest == what and s.now - refusal.at < REFUSAL_REPEAT
-
-
 def _route(
     s: Snapshot, spec: Spec, course: Course, wanted: Mapping[str, int], fresh: bool, repeat: timedelta
 ) -> Iterator[Action]:
     """The HTTPRoute, as long as there is something to serve."""
     if not wanted:
         # the first revision of all was rejected: nobody is there who could serve instead
-        if s.route is not None and not _refused(s, "HTTPRoute", s.identity.name, DELETING):
+        if s.route is not None and not refused(s, "HTTPRoute", s.identity.name, DELETING):
             yield Delete("HTTPRoute", s.identity.name, s.route.child.uid)
         return
     slots: list[tuple[str, int] | None] = [None, None]
@@ -195,39 +186,3 @@ def _shared(s: Snapshot, course: Course) -> Iterator[Action]:
     budget = children.budget(s.identity, anchor.revision)
     if _needs(s, budget, s.budget):
         yield Apply(budget)
-
-
-def idle_revisions(s: Snapshot, course: Course) -> Iterable[RevisionFacts]:
-    """Revisions that have pods or a Service and no place in the rollout."""
-    places = {place.revision for place in (course.status.stable, course.status.candidate) if place}
-    return (
-        facts
-        for name, facts in sorted(s.revisions.items())
-        if name not in places and (facts.deployment or facts.service)
-    )
-
-
-def _removals(s: Snapshot, course: Course) -> Iterator[Action]:
-    """Objects of revisions whose time is over, and records nobody needs."""
-    delay = s.spec.scale_down_delay if s.spec else timedelta()
-    since = {entry.revision: entry.since for entry in course.status.retiring}
-    moved = s.route is None or s.route.state is not RouteState.PENDING  # until then the gateway sends as before
-    for facts in idle_revisions(s, course):
-        begun = since.get(facts.revision)
-        still_used = s.weight(facts.revision) > 0 or s.stable_selects == facts.revision or not moved
-        crowded = begun is None and len(since) >= RETIRING_LIMIT
-        if still_used or not (crowded or (begun is not None and s.now - begun >= delay)):
-            continue
-        name = children.child_name(s.identity.name, facts.revision)
-        for kind, child in (("Deployment", facts.deployment), ("Service", facts.service)):
-            if child and not _refused(s, kind, name, DELETING):
-                yield Delete(kind, name, child.uid)
-    places = {place.revision for place in (course.status.stable, course.status.candidate) if place} | set(since)
-    spare = [
-        f for f in s.revisions.values() if f.record and not f.deployment and f.revision not in places | {course.desired}
-    ]
-    for group in ([f for f in spare if f.rejected is None], [f for f in spare if f.rejected is not None]):
-        for facts in sorted(group, key=lambda f: -f.number)[RECORDS_KEPT:]:
-            name = children.child_name(s.identity.name, facts.revision)
-            if facts.record and not _refused(s, "ControllerRevision", name, DELETING):
-                yield Delete("ControllerRevision", name, facts.record.uid)

@@ -10,10 +10,12 @@ from sluice.api.names import Reason
 from sluice.api.status import HandledVerbs, Verdict
 from sluice.api.v1alpha1 import Analysis, OnFail
 from sluice.core.analysis.verdicts import Observation
-from sluice.core.hazards import CLEAR, Finding, Move, Trial, gates, judge
+from sluice.core.gates import gates
+from sluice.core.hazards import judge
 from sluice.core.plan import Refusal
 from sluice.core.snapshot import RouteState, Snapshot
 from sluice.core.strategies import stages_of
+from sluice.core.trial import CLEAR, Finding, Move, Trial
 from unit.operator.core.scenes import (
     CANDIDATE,
     NOW,
