@@ -156,7 +156,7 @@ class Rollout:
         self.pod = pod
         self.subject = Subject("prod", "flights", "8b21de07", None, pod.started, checks, PRESET)
         self.news = asyncio.Event()
-        self.poller = Poller(self.source, RealClock(), lambda key: self.news.set())
+        self.poller = Poller(self.source, RealClock(), lambda key, urgent: self.news.set())
 
     def observe(self) -> Observation:
         return self.poller.observation("flights", {POD: self.pod.started}, self.pod.started)

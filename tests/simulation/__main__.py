@@ -43,6 +43,8 @@ def _many(first: int, worlds: int, jobs: int | None) -> int:
         sys.stdout.flush()
     for name, count in sorted(tally.exercised.items()):
         sys.stdout.write(f"{count:>10} times: {name}\n")
+    for boundary, count in sorted(tally.crashed.items()):
+        sys.stdout.write(f"{count:>10} kills: {boundary}\n")
     for failed in tally.failed[:FIRST_FAILURES]:
         sys.stdout.write(f"\n{story(shrink(generate(failed.seed)))}\n")
     idle = [name for name, count in tally.exercised.items() if not count]

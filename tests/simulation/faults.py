@@ -117,6 +117,23 @@ def _gateway(slow: bool) -> Step:
     return change
 
 
+def _row_gone(world: Any, fault: Fault) -> None:
+    """Somebody takes the runtime's row away."""
+    world.runtimes.clear()
+    _table_read(world)
+
+
+def _row_back(world: Any, fault: Fault) -> None:
+    if not world.runtimes:
+        world.restore_runtimes()
+        _table_read(world)
+
+
+def _table_read(world: Any) -> None:
+    for process in world.processes:
+        process.hear(process.wake_all)
+
+
 def _night(world: Any, fault: Fault) -> None:
     world.plane.change_rate(0.0)
 
@@ -219,5 +236,6 @@ TABLE: Final[dict[str, tuple[Step, Step]]] = {
     "operator-stopped": (_stop, _nothing),
     "operator-frozen": (_freeze, _thaw),
     "night": (_night, _day),
+    "runtime-gone": (_row_gone, _row_back),
 }
 """What begins, what ends it."""

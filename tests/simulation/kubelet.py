@@ -176,6 +176,12 @@ class Kubelet:
             self.plane.ended(name)
             self._agenda.after(2.0, lambda: self._gone(namespace, name))
 
+    def _ready_condition(self, pod: dict[str, Any], ready: bool) -> dict[str, Any]:
+        status = "True" if ready else "False"
+        before = _ready_of(pod)
+        since = before["lastTransitionTime"] if before.get("status") == status else whole_seconds(self._clock.now())
+        return {"type": "Ready", "status": status, "lastTransitionTime": since}
+
     def _set(self, name: str, namespace: str, *, ready: bool, state: Any, last: Any = None, restarts: int = 0) -> None:
         pod = self._server.find("Pod", namespace, name)
         if pod is None:
@@ -184,10 +190,14 @@ class Kubelet:
         old = [c for c in (pod.get("status") or {}).get("conditions", ()) if c["type"] == "DisruptionTarget"]
         status = {
             "phase": "Running",
-            "conditions": [{"type": "Ready", "status": "True" if ready else "False"}, *old],
+            "conditions": [self._ready_condition(pod, ready), *old],
             "containerStatuses": [container],
         }
         self._server.set_status("Pod", namespace, name, status)
+
+
+def _ready_of(pod: dict[str, Any]) -> dict[str, Any]:
+    return next((c for c in (pod.get("status") or {}).get("conditions", ()) if c["type"] == "Ready"), {})
 
 
 def _owner(pod: dict[str, Any]) -> str:
@@ -195,4 +205,4 @@ def _owner(pod: dict[str, Any]) -> str:
 
 
 def _is_ready(pod: dict[str, Any]) -> bool:
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in (pod.get("status") or {}).get("conditions", ()))
+    return bool(_ready_of(pod).get("status") == "True")

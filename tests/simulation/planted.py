@@ -35,6 +35,8 @@ ledger = _module("core.ledger")
 planner = _module("core.planner")
 retreat = _module("core.retreat")
 snapshot = _module("core.snapshot")
+trial = _module("core.trial")
+removals = _module("core.removals")
 upkeep = _module("core.upkeep")
 verbs = _module("core.verbs")
 reconcile = _module("runtime.reconcile")
@@ -107,14 +109,23 @@ def _no_annotation(patch: Patch) -> None:
 
 
 def _no_samples_needed(patch: Patch) -> None:
-    real = hazards.gates
+    real = advance.gates
     patch.setattr(advance, "gates", lambda trial: real(replace(trial, stage=replace(trial.stage, min_samples=0))))
 
 
 def _no_time_needed(patch: Patch) -> None:
-    real = hazards.gates
+    real = advance.gates
     free = {"min_duration": timedelta()}
     patch.setattr(advance, "gates", lambda trial: real(replace(trial, stage=replace(trial.stage, **free))))
+
+
+def _blind_to_the_table(patch: Patch) -> None:
+    real = reconcile.Reconciler._watch
+
+    def peaceful(self: Any, key: Any, snapshot: Any, status: Any) -> Any:
+        return real(self, key, snapshot, status) if snapshot.runtimes else reconcile.NOTHING_KNOWN
+
+    patch.setattr(reconcile.Reconciler, "_watch", peaceful)
 
 
 def _status_first(patch: Patch) -> None:
@@ -130,17 +141,17 @@ def _status_first(patch: Patch) -> None:
 
 
 def _retired_at_once(patch: Patch) -> None:
-    real = upkeep._removals
+    real = upkeep.removals
     patch.setattr(
         upkeep,
-        "_removals",
+        "removals",
         lambda s, course: real(replace(s, spec=s.spec.model_copy(update={"scale_down_delay": timedelta()})), course),
     )
 
 
 def _deleted_under_weight(patch: Patch) -> None:
-    def removals(s: Any, course: Any) -> Iterable[Any]:
-        for facts in upkeep.idle_revisions(s, course):
+    def deletions(s: Any, course: Any) -> Iterable[Any]:
+        for facts in removals.idle_revisions(s, course):
             if facts.deployment:
                 yield Delete("Deployment", f"{s.identity.name}-{facts.revision}", facts.deployment.uid)
 
@@ -148,7 +159,7 @@ def _deleted_under_weight(patch: Patch) -> None:
 
     def first(s: Any, spec: Any, course: Any) -> Any:
         work = real(s, spec, course)
-        return replace(work, actions=(*removals(s, course), *work.actions))
+        return replace(work, actions=(*deletions(s, course), *work.actions))
 
     patch.setattr(planner, "upkeep", first)
 
@@ -296,7 +307,7 @@ def _gateway_ignored(patch: Patch) -> None:
     def live(self: Any) -> bool:
         return self.snapshot.route is not None and self.weight == self.stage.weight
 
-    patch.setattr(hazards.Trial, "live", property(live))
+    patch.setattr(trial.Trial, "live", property(live))
 
 
 BUGS: Final = (
@@ -304,6 +315,12 @@ BUGS: Final = (
     Bug("the status is written before the route", _status_first, frozenset({3, 4, 6, 7})),
     Bug("nobody asks whether a candidate is seen", _without(hazards.not_seen), frozenset({5})),
     Bug("blindness has no deadline", _without(hazards.blind), frozenset({5}), about("prometheus-down")),
+    Bug(
+        "a runtime that is gone is no blindness",
+        _blind_to_the_table,
+        frozenset({5}),
+        about("runtime-gone", behaviours=(Behaviour.GOOD, *BAD[:2]), load=0.3),
+    ),
     Bug("a failed check is not looked at", _without(hazards.check_failed), frozenset({3}), about(behaviours=BAD[:2])),
     Bug("exits do not reject", _without(hazards.exited_again), frozenset({3, 7}), about(behaviours=BAD[2:])),
     Bug(
@@ -326,14 +343,14 @@ BUGS: Final = (
     ),
     Bug(
         "traffic goes back to a stable without pods",
-        lambda patch: patch.setattr(retreat, "_stable_can_serve", lambda *_: True),
+        lambda patch: patch.setattr(retreat, "stable_can_serve", lambda *_: True),
         frozenset({1}),
         about("lose-stable", behaviours=BAD),
     ),
     Bug("retirement does not wait", _retired_at_once, frozenset({2})),
     Bug("a retired revision goes before its traffic", _deleted_under_weight, frozenset({1, 2})),
     Bug("stable shrinks during a rollout", _stable_shrinks_early, frozenset({2})),
-    Bug("the template is rendered anew", _template_of_today, frozenset({2}), about()),
+    Bug("the template is rendered anew", _template_of_today, frozenset({1, 2}), about()),
     Bug("an exit counts in every pass", _exits_counted_each_pass, frozenset({5}), about("container-exit")),
     Bug("leaving pods count as exits", _exits_of_the_leaving_count, frozenset({5}), about("evict-candidate")),
     Bug(

@@ -114,7 +114,7 @@ class Process:
             kinds=WATCHED,
             namespaces=(),
             every=60.0,
-            on_synced=self._wake_all,
+            on_synced=self.wake_all,
         )
         executor = Executor(self.link, self.cache, self.lease.held, name, self._at)
         self._boundary = boundary
@@ -207,7 +207,7 @@ class Process:
 
     def _leads(self, held: bool) -> None:
         if held:
-            self._wake_all()
+            self.wake_all()
         else:
             for key in self._keys():
                 self.poller.untrack(key)
@@ -215,7 +215,8 @@ class Process:
     def _keys(self) -> Sequence[Key]:
         return [(one["metadata"]["namespace"], one["metadata"]["name"]) for one in self.cache.all(names.KIND)]
 
-    def _wake_all(self) -> None:
+    def wake_all(self) -> None:
+        """Something that concerns every ModelDeployment has changed."""
         for key in self._keys():
             self.queue.add(key)
 

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from simulation.gateway import ready_pods
 from simulation.models import Behaviour
 from sluice.api import names
 
@@ -13,13 +14,13 @@ FINAL_REASONS: Final = frozenset({"RolledBack", "Rejected", "NameConflict"})
 
 def settled(world: Any) -> bool:
     """Nothing more will happen without people or faults."""
-    if world.agenda.now < world.faulty_until:
-        return False
+    if world.agenda.now < world.faulty_until or world.leader() is None:
+        return False  # a dead leader is followed 15 s later, and its successor may have something to say
     if world.resource is None:
         return not world.children()
     if restless(world) or not _is_seen(world):
         return _is_seen(world)
-    quiet = world.agenda.now - world.last_write
+    quiet = world.agenda.now - max(world.last_write, world.faulty_until if world.status.get("candidate") else 0.0)
     if quiet < (6 * QUIET if world.status.get("candidate") else QUIET) or not _pods_are_there(world):
         return False
     if world.people.paused:
@@ -53,4 +54,7 @@ def _is_stalled(world: Any) -> bool:
 def _pods_are_there(world: Any) -> bool:
     pods, deployments = world.server.all("Pod"), world.server.all("Deployment")
     leaving = any(pod["metadata"].get("deletionTimestamp") for pod in pods)
-    return not leaving and len(pods) == sum(d["spec"]["replicas"] for d in deployments)
+    if leaving or len(pods) != sum(d["spec"]["replicas"] for d in deployments):
+        return False
+    stable = (world.status.get("stable") or {}).get("revision")
+    return stable is None or ready_pods(world.server, stable) == world.people.replicas

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -24,11 +25,15 @@ BATCH = 10
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one world. exercised: by the name of the invariant."""
+    """What became of one world.
+
+    exercised: by the name of the invariant. crashed: boundaries at which an operator was killed.
+    """
 
     seed: int
     violations: tuple[str, ...]
     exercised: Counter[str]
+    crashed: tuple[str, ...]
     seconds: float
 
 
@@ -39,6 +44,8 @@ class Tally:
     worlds: int = 0
     seconds: float = 0.0
     exercised: Counter[str] = field(default_factory=Counter)
+    crashed: Counter[str] = field(default_factory=Counter)
+    """Kills by the kind of boundary, whatever its place in the plan: `before-apply-HTTPRoute`."""
     failed: list[Outcome] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
@@ -46,6 +53,7 @@ class Tally:
         self.worlds += 1
         self.seconds += outcome.seconds
         self.exercised.update(outcome.exercised)
+        self.crashed.update(re.sub("-[0-9]+-", "-", boundary) for boundary in outcome.crashed)
         if outcome.violations:
             self.failed.append(outcome)
 
@@ -94,7 +102,7 @@ def play(scenario: Scenario) -> tuple[Outcome, World]:
         ideal = World(scenario.undisturbed()).run()
         if (reached := end_of(world)) != (wanted := end_of(ideal)):
             violations.append(f"{TWIN}: {reached}, undisturbed {wanted}")
-    outcome = Outcome(scenario.seed, tuple(violations), exercised, world.agenda.now)
+    outcome = Outcome(scenario.seed, tuple(violations), exercised, tuple(world.crashed_at), world.agenda.now)
     return outcome, world
 
 

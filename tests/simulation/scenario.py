@@ -117,6 +117,7 @@ HARMLESS_FAULTS: Final = (
     ("operator-stopped", 0, 0),
     ("operator-frozen", 12, 40),
     ("night", 5, 20),
+    ("runtime-gone", 3, 25),
 )
 """(fault, shortest, longest duration in seconds). None of them may change where a calm world ends."""
 
@@ -143,7 +144,7 @@ def generate(seed: int) -> Scenario:
             phases.append(Phase(move, _faults(random), wait))
     if phases[1].move.what not in ("publish", "delete"):
         phases[1] = replace(phases[1], move=Move("publish", 1))
-    crashes = frozenset(random.sample(range(8, 90), random.choice((1, 1, 2, 3)))) if random.random() < 0.5 else ()
+    crashes = frozenset(random.sample(range(1, 90), random.choice((1, 1, 2, 3)))) if random.random() < 0.5 else ()
     return Scenario(
         seed=seed,
         models=models,
@@ -238,7 +239,9 @@ def _model(random: Random, number: int, seed: int) -> Model:
     behaviour = random.choices(tuple(Behaviour), weights=(30, 20, 10, 20, 10, 10))[
         0
     ]  # good, errors, slow, exits, never ready, image missing
-    return Model(f"{seed}-{number}", behaviour, load=random.choice((0.6, 1.5, 3.0)), exits_after=random.choice((8, 15)))
+    return Model(
+        f"{seed}-{number}", behaviour, load=random.choice((0.6, 1.5, 3.0, 9.0)), exits_after=random.choice((8, 15))
+    )
 
 
 def _move(random: Random, models: tuple[Model, ...]) -> Move:

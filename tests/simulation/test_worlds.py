@@ -34,6 +34,19 @@ def test_invariant_was_put_to_the_test(tally: Tally, name: str) -> None:
     assert tally.exercised[name] >= 20
 
 
+ACTIONS = (
+    *(f"apply-{kind}" for kind in ("ControllerRevision", "Service", "Deployment", "PodDisruptionBudget", "HTTPRoute")),
+    *("delete-Deployment", "delete-Service", "mark", "status"),
+)
+"""The kinds of write; Events are left out, as one is lost or told twice by any crash beside it."""
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_the_operator_was_killed_beside_it(tally: Tally, action: str) -> None:
+    """Before it or after it: often enough that both happened in different situations."""
+    assert tally.crashed[f"before-{action}"] + tally.crashed[f"after-{action}"] >= 2, tally.crashed
+
+
 def test_a_seed_replays_the_same_world() -> None:
     command = [sys.executable, "-m", "simulation", "--seed", "17"]
     environment = {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONHASHSEED": HASH_SEED}

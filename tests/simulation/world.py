@@ -61,6 +61,10 @@ class World:
         self._distrust_until = 0.0
         self._healed = False
         self._sighted_since = 0.0
+        self.runtimes = dict(RUNTIMES)
+        """The runtime table: empty while somebody took the row away."""
+        self.crashed_at: list[str] = []
+        """Boundaries at which an operator was killed."""
         self.server.listeners.append(self._litter)
         self.watches = Watches(self.agenda, self.random, lambda: self.processes)
         self.server.listeners.append(self.watches.heard)
@@ -155,7 +159,7 @@ class World:
                 return
             if moment >= look:
                 look = moment + 0.5
-                if self.prometheus.mood is not Mood.WELL or not self.plane.rate:
+                if self.dark() or not self.plane.rate:
                     self._sighted_since = moment + 1.0
                 if self.impaired() or moment < self._distrust_until:
                     self._healthy_since = moment + 3.0
@@ -220,8 +224,16 @@ class World:
         """A line of the world's story."""
         self.log.append(f"{self.agenda.now:8.2f} {text}")
 
+    def restore_runtimes(self) -> None:
+        """The runtime table is whole again."""
+        self.runtimes.update(RUNTIMES)
+
+    def dark(self) -> bool:
+        """Can nobody see now how a candidate does?"""
+        return self.prometheus.mood is not Mood.WELL or not self.runtimes
+
     def sighted_since(self) -> float:
-        """Since when Prometheus has been well."""
+        """Since when it has not been dark."""
         return self._sighted_since
 
     def impaired(self) -> bool:
@@ -248,7 +260,7 @@ class World:
             loop=Loop(self.agenda),
             link=lambda p: Link(self.agenda, self.server, self.weather, p, self._requested, self._known),
             metrics=self.prometheus,
-            runtimes=RUNTIMES,
+            runtimes=self.runtimes,
             random=Random(self.random.random()),
             boundary=self._boundary,
             decided=self._decided,
@@ -282,6 +294,7 @@ class World:
         if self.boundaries not in self.scenario.crashes or self._healed:
             return False
         self.say(f"{process.name} crashes at boundary {self.boundaries}: {boundary}")
+        self.crashed_at.append(boundary)
         self.agenda.after(0.0, lambda: self.kill(process, self.random.uniform(0.5, 3)))
         process.frozen = True
         return True

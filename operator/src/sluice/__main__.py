@@ -88,7 +88,7 @@ class Operator:
         self.cache = Cache(_SELECTORS)
         self.queue = WorkQueue(self.clock, settings.workers, self.telemetry)
         source = PrometheusSource(settings.prometheus_url, settings.prometheus_timeout)
-        self.poller = Poller(source, self.clock, lambda key: self.queue.add(cast(Key, key)))
+        self.poller = Poller(source, self.clock, lambda key, urgent: self.queue.add(cast(Key, key), urgent))
         self.runtimes = RuntimeTable(settings.runtimes_path)
         self.lease = Lease(
             self.cluster,

@@ -5,7 +5,6 @@ from typing import Any
 from simulation.api_link import Request
 from simulation.gateway import ready_pods
 from simulation.invariants.checker import Checker, route_change, stable_of
-from simulation.prometheus import Mood
 
 
 class EvidenceBeforeWeight(Checker):
@@ -96,7 +95,7 @@ class BlindRetreat(Checker):
         stable = stable_of(world)
         exposed = [r for r in world.plane.weights if r != stable]
         serving = stable is not None and stable in world.plane.weights and ready_pods(world.server, stable)
-        if world.prometheus.mood is Mood.WELL or not exposed or not serving:
+        if not world.dark() or not exposed or not serving:
             self._since = None
             return
         now = world.agenda.now

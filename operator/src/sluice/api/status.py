@@ -15,6 +15,10 @@ from sluice.api.v1alpha1 import ModelSource, Schema
 
 HISTORY_LIMIT = 20
 """Newest entries kept in status.rejected and status.history."""
+RETIRING_LIMIT = 8
+"""Most revisions that are kept until their requests have finished; any more go at once."""
+VERB_LIMIT = 256
+"""Characters of a verb's value that are kept."""
 
 RevisionName = Annotated[
     str,
@@ -144,8 +148,12 @@ class HistoryStatus(Schema):
 class HandledVerbs(Schema):
     """Last value of each verb annotation that was acted on."""
 
-    abort: Annotated[str | None, Field(max_length=256, description="Of sluice.dev/abort: <revision>/<token>.")] = None
-    retry: Annotated[str | None, Field(max_length=256, description="Of sluice.dev/retry: <revision>/<token>.")] = None
+    abort: Annotated[
+        str | None, Field(max_length=VERB_LIMIT, description="Of sluice.dev/abort: <revision>/<token>.")
+    ] = None
+    retry: Annotated[
+        str | None, Field(max_length=VERB_LIMIT, description="Of sluice.dev/retry: <revision>/<token>.")
+    ] = None
 
 
 class ConditionStatus(Schema):
@@ -180,7 +188,7 @@ class Status(Schema):
     stable: Annotated[StableStatus | None, Field(description="The revision promoted last.")] = None
     candidate: Annotated[CandidateStatus | None, Field(description="The revision that is being rolled out.")] = None
     retiring: Annotated[
-        tuple[RetiringStatus, ...], Field(max_length=8, description="Revisions about to be removed.")
+        tuple[RetiringStatus, ...], Field(max_length=RETIRING_LIMIT, description="Revisions about to be removed.")
     ] = ()
     traffic: Annotated[
         tuple[TrafficStatus, ...],

@@ -1,7 +1,6 @@
 """How far may the candidate go? Raise, hold, keep the time, leave the stage."""
 
 from dataclasses import replace
-from datetime import datetime
 
 from sluice.api.names import Reason
 from sluice.api.status import CandidateStatus
@@ -10,12 +9,14 @@ from sluice.core import ledger
 from sluice.core.analysis.verdicts import NOTHING_KNOWN
 from sluice.core.course import Course
 from sluice.core.exits import counted
-from sluice.core.hazards import Finding, Move, Trial, gates, judge
+from sluice.core.gates import gates
+from sluice.core.hazards import judge
 from sluice.core.ledger import restarted
-from sluice.core.retreat import roll_back, withdraw
+from sluice.core.retreat import roll_back, stable_can_serve, withdraw
 from sluice.core.snapshot import Snapshot
 from sluice.core.stages import INITIAL, Stage
 from sluice.core.strategies import stages_of
+from sluice.core.trial import CLEAR, Finding, Move, Trial
 from sluice.core.verbs import forgiven
 
 
@@ -24,9 +25,9 @@ def advance(s: Snapshot, spec: Spec, course: Course) -> Course:
     candidate, stable = course.status.candidate, course.status.stable
     if candidate is None:
         return course
-    s = _with_own_evidence(s, candidate)
+    s = with_own_evidence(s, candidate)
     stages = stages_of(spec) if stable else INITIAL
-    candidate = _renumbered(candidate, stages, s.now)
+    candidate = _renumbered(s, candidate, stages)
     candidate = counted(s, candidate)
     course = replace(course, status=course.status.model_copy(update={"candidate": candidate}))
     trial = Trial(s, spec, candidate, stages[candidate.stage.index], first=stable is None)
@@ -42,26 +43,28 @@ def advance(s: Snapshot, spec: Spec, course: Course) -> Course:
         return roll_back(s, course, finding.reason, finding.message)
     if finding.move is Move.WITHDRAW:
         return withdraw(s, course, trial, finding)
-    if candidate.revision != course.desired:  # a newer spec waits for the end of the pause
-        return replace(course, weight=trial.weight, finding=Finding(Move.HOLD, Reason.PAUSED, "spec.paused is true"))
+    if candidate.revision != course.desired:  # a newer spec waits: for the end of a pause, or for stable
+        waits = Finding(Move.HOLD, Reason.PAUSED, "spec.paused is true") if course.finding is CLEAR else course.finding
+        return replace(course, weight=trial.weight, finding=waits)
     return _ramp(s, course, trial, stages, finding)
 
 
-def _with_own_evidence(s: Snapshot, candidate: CandidateStatus) -> Snapshot:
+def with_own_evidence(s: Snapshot, candidate: CandidateStatus | None) -> Snapshot:
     """What was observed is about the candidate of the last pass: one that began in this pass is not judged by it."""
     before = s.status.candidate
-    if before and (before.revision, before.started_at) == (candidate.revision, candidate.started_at):
+    if before and candidate and (before.revision, before.started_at) == (candidate.revision, candidate.started_at):
         return s
     return replace(s, observation=NOTHING_KNOWN)
 
 
-def _renumbered(candidate: CandidateStatus, stages: tuple[Stage, ...], now: datetime) -> CandidateStatus:
+def _renumbered(s: Snapshot, candidate: CandidateStatus, stages: tuple[Stage, ...]) -> CandidateStatus:
     """The steps may be edited while they are walked: the first stage not below the weight reached is the place."""
     mark = candidate.stage
     if mark.index < len(stages) and stages[mark.index].name == mark.name:
         return candidate
     index = next((i for i, stage in enumerate(stages) if stage.name == mark.name), 0)
-    return ledger.enter(candidate, index, stages[index], now)
+    exposed_at = candidate.exposed_at if s.weight(candidate.revision) else None
+    return ledger.enter(candidate, index, stages[index], s.now, exposed_at=exposed_at)
 
 
 def _ramp(s: Snapshot, course: Course, trial: Trial, stages: tuple[Stage, ...], finding: Finding) -> Course:
@@ -79,6 +82,8 @@ def _ramp(s: Snapshot, course: Course, trial: Trial, stages: tuple[Stage, ...], 
     trial = replace(trial, candidate=candidate)
     waiting = gates(trial)
     weight = stage.weight if go else min(trial.weight, stage.weight)
+    if weight < trial.weight and not stable_can_serve(s, course.status, candidate):
+        weight = trial.weight  # the step's weight was lowered while stable cannot take the rest
     if go and not waiting:
         if stage.weight == 100 and candidate.stage.index == len(stages) - 1:
             status = ledger.promote(course.status.model_copy(update={"candidate": candidate}), s.now)

@@ -4,10 +4,11 @@ from typing import Any
 
 from sluice.api.names import Condition, Reason
 from sluice.api.status import CheckStatus, ConditionStatus, Status, TrafficStatus
+from sluice.core import gateways
 from sluice.core.children import selector
 from sluice.core.course import Course
-from sluice.core.hazards import Move
 from sluice.core.snapshot import RouteState, Snapshot
+from sluice.core.trial import Move
 
 MESSAGE_LIMIT = 1000
 Said = tuple[bool, Reason, str]
@@ -80,7 +81,7 @@ def _available(s: Snapshot, status: Status) -> Said:
 
 def _ready(s: Snapshot, course: Course) -> Said:
     stable = course.status.stable
-    moved = course.finding.reason not in (Reason.GATEWAY_NOT_FOUND, Reason.UNSUPPORTED_BY_GATEWAY)
+    moved = course.finding.reason not in (*gateways.REASONS, Reason.ROUTE_NOT_ACCEPTED)
     if stable and stable.revision == course.desired and course.status.candidate is None and moved:
         if s.weight(stable.revision) == 100 and s.route and s.route.state is RouteState.VERIFIED:
             return True, Reason.UP_TO_DATE, f"revision {stable.revision} serves all traffic"

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from sluice.api.names import Reason
 from sluice.api.status import Status
-from sluice.core.hazards import CLEAR, Finding
 from sluice.core.plan import Announce, Mark
+from sluice.core.trial import CLEAR, Finding
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,10 @@ TESTED: Final[dict[str, frozenset[str]]] = {
 """Controllers that were tried, for those that leave supportedFeatures empty (Envoy Gateway 1.9, standard channel)."""
 
 
+REASONS: Final = (Reason.GATEWAY_NOT_FOUND, Reason.UNSUPPORTED_BY_GATEWAY, Reason.LISTENER_NOT_FOUND)
+"""What `problem` can say."""
+
+
 def features(gateway: GatewayFacts) -> frozenset[str] | None:
     """What this gateway can do, or None when nobody knows."""
     if gateway.controller is None:
@@ -45,5 +49,12 @@ def problem(gateways: tuple[GatewayFacts, ...]) -> tuple[Reason, str] | None:
                 Reason.UNSUPPORTED_BY_GATEWAY,
                 f"spec.traffic.gateway.parentRefs: Gateway {label} is run by {gateway.controller}, which lists no "
                 f"supportedFeatures and was not tried with Sluice; use one of {', '.join(sorted(TESTED))}",
+            )
+        wanted = gateway.ref.section_name
+        if wanted and wanted not in gateway.listeners:
+            return (
+                Reason.LISTENER_NOT_FOUND,
+                f"spec.traffic.gateway.parentRefs: Gateway {label} has no listener {wanted}; sectionName may be "
+                f"{', '.join(sorted(gateway.listeners)) or 'left out'}",
             )
     return None

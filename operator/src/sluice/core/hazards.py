@@ -4,100 +4,25 @@ Each function answers one question with a Finding, or None when it has nothing t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import Enum, auto
+from datetime import timedelta
 from typing import Final
 
 from sluice.api.names import VERB_ABORT, Reason
 from sluice.api.quantities import format_duration, parse_duration
-from sluice.api.status import CandidateStatus, Verdict
-from sluice.api.v1alpha1 import OnFail, Spec
+from sluice.api.status import Verdict
+from sluice.api.v1alpha1 import OnFail
 from sluice.core import gateways
-from sluice.core.analysis.verdicts import CheckResult
 from sluice.core.children import child_name
-from sluice.core.snapshot import RevisionFacts, RouteState, Snapshot
-from sluice.core.stages import Stage
+from sluice.core.snapshot import RouteState, Snapshot
+from sluice.core.trial import CLEAR, Finding, Move, Trial
 
 EXITS_TOLERATED: Final = 1
 """Container exits under weight that only start the stage again: one may be the node's fault, two are the model's."""
 
 
-class Move(Enum):
-    """What may happen to the candidate's weight."""
-
-    GO = auto()
-    """It may rise to its stage's, and the stage may be left."""
-    HOLD = auto()
-    """It stays where it is."""
-    WITHDRAW = auto()
-    """To 0, without rejecting: the same stage starts again by itself."""
-    REJECT = auto()
-    """To 0, for good."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Answer of one question. stalled: it will not pass by itself, a person is needed."""
-
-    move: Move
-    reason: Reason
-    message: str
-    stalled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A candidate on its way, as the questions see it."""
-
-    snapshot: Snapshot
-    spec: Spec
-    candidate: CandidateStatus
-    stage: Stage
-    first: bool
-    """There is no stable revision yet."""
-
-    @property
-    def facts(self) -> RevisionFacts:
-        """The candidate's objects."""
-        return self.snapshot.revision(self.candidate.revision)
-
-    @property
-    def weight(self) -> int:
-        """Percent of the live requests that it gets now."""
-        return self.snapshot.weight(self.candidate.revision)
-
-    @property
-    def capacity(self) -> int:
-        """Pods that its stage needs."""
-        return self.stage.capacity(self.spec.replicas or 1)
-
-    @property
-    def live(self) -> bool:
-        """Its stage's weight is what the gateways carry, by their own word."""
-        route = self.snapshot.route
-        return route is not None and route.state is RouteState.VERIFIED and self.weight == self.stage.weight
-
-    @property
-    def since(self) -> datetime:
-        """Beginning of what is judged in this stage."""
-        return self.candidate.stage.live_since or self.candidate.stage.entered_at
-
-    @property
-    def overdue(self) -> bool:
-        """It has had longer than progressDeadline to get ready for its stage, and is not there."""
-        return not self.live and self.snapshot.now - self.candidate.stage.entered_at >= self.spec.progress_deadline
-
-    def failing(self, on_fail: OnFail) -> CheckResult | None:
-        """The first check that says Fail and has this consequence."""
-        return next(
-            (c for c in self.snapshot.observation.checks if c.verdict is Verdict.FAIL and c.on_fail is on_fail), None
-        )
-
-
 def aborted(trial: Trial) -> Finding | None:
     """Did a person take it back?"""
-    value = trial.snapshot.identity.annotations.get(VERB_ABORT)
+    value = trial.snapshot.asked(VERB_ABORT)
     if not value or value == trial.snapshot.status.last_handled.abort:
         return None
     if value.partition("/")[0] != trial.candidate.revision:
@@ -154,10 +79,11 @@ def blind_deadline(trial: Trial) -> timedelta | None:
 def blind_for(trial: Trial) -> timedelta:
     """Time since the pod that was seen longest ago was seen.
 
-    A pod never seen counts from its start, but not from before the stage was live.
+    A pod never seen counts from when it became ready, as loading a model may take longer than any deadline for
+    blindness; and not from before the stage was live.
     """
     seen = trial.snapshot.observation.newest
-    last = [seen.get(pod.name, max(pod.started_at, trial.since)) for pod in trial.facts.ready_pods]
+    last = [seen.get(pod.name, max(pod.ready_since or pod.started_at, trial.since)) for pod in trial.facts.ready_pods]
     return trial.snapshot.now - min(last, default=trial.snapshot.now)
 
 
@@ -180,6 +106,18 @@ def no_gateway(trial: Trial) -> Finding | None:
     """Can traffic rest on the gateways at all?"""
     problem = gateways.problem(trial.snapshot.gateways)
     return Finding(Move.HOLD, *problem, stalled=True) if problem else None
+
+
+def route_refused(trial: Trial) -> Finding | None:
+    """Does a gateway not take the route at all? Its own words are the best explanation."""
+    return refusal_of(trial.snapshot)
+
+
+def refusal_of(s: Snapshot) -> Finding | None:
+    """What a gateway that does not take the route says."""
+    if s.route is None or s.route.state is not RouteState.REFUSED:
+        return None
+    return Finding(Move.HOLD, Reason.ROUTE_NOT_ACCEPTED, s.route.message, stalled=True)
 
 
 def refused(trial: Trial) -> Finding | None:
@@ -209,7 +147,8 @@ def held_by_check(trial: Trial) -> Finding | None:
     check = trial.failing(OnFail.PAUSE)
     if check is None:
         return None
-    message = f"check {check.name} failed: {check.message}; abort or retry revision {trial.candidate.revision}"
+    # without counts, which change with each scrape while the person thinks: they stand in status.checks
+    message = f"check {check.name} failed, see status.checks; abort or retry revision {trial.candidate.revision}"
     return Finding(Move.HOLD, Reason.PAUSED_BY_CHECK, message, stalled=True)
 
 
@@ -224,7 +163,7 @@ def not_ready(trial: Trial) -> Finding | None:
     if serving >= trial.capacity:
         return None
     message = f"{serving} of {trial.capacity} pods ready"
-    trouble = next((pod.trouble for pod in trial.facts.pods if pod.trouble), "")
+    trouble = next((pod.trouble for pod in trial.facts.pods if pod.trouble), trial.facts.trouble)
     if trouble:
         message += f": {trouble}"
     if trial.overdue:
@@ -246,6 +185,15 @@ def not_seen(trial: Trial) -> Finding | None:
     return Finding(Move.HOLD, Reason.WAITING_FOR_SIGHT, message)
 
 
+def unconfirmed(trial: Trial) -> Finding | None:
+    """Has the gateway had enough time to confirm the weight that it was given?"""
+    route = trial.snapshot.route
+    if route is None or trial.weight != trial.stage.weight or not trial.overdue:
+        return None
+    message = f"weight {trial.weight} is not confirmed: {route.message or 'the gateway says nothing'}"
+    return Finding(Move.HOLD, Reason.ROUTE_NOT_ACCEPTED, message, stalled=True)
+
+
 def not_caught_up(trial: Trial) -> Finding | None:
     """Is the evidence of before a restart read again?"""
     if trial.first or trial.snapshot.observation.caught_up:
@@ -261,38 +209,17 @@ CHAIN: Final[tuple[Callable[[Trial], Finding | None], ...]] = (
     lost,
     blind,
     no_gateway,
+    route_refused,
     refused,
     held_by_check,
     paused,
     not_ready,
     not_seen,
+    unconfirmed,
     not_caught_up,
 )
-
-CLEAR: Final = Finding(Move.GO, Reason.ROLLING, "")
 
 
 def judge(trial: Trial) -> Finding:
     """The gravest finding, or CLEAR."""
     return next((finding for question in CHAIN if (finding := question(trial))), CLEAR)
-
-
-def gates(trial: Trial) -> str:
-    """What its stage still waits for before it may be left; empty when nothing."""
-    observation, stage = trial.snapshot.observation, trial.stage
-    if not trial.live:
-        return "the gateway has not confirmed the weight"
-    now, mark = trial.snapshot.now, trial.candidate.stage
-    live_for = mark.live_for + (now - mark.live_since if mark.live_since else timedelta())
-    waits = []
-    if live_for < stage.min_duration:
-        waits.append(f"{int(live_for.total_seconds())} s of {format_duration(stage.min_duration)}")
-    if observation.requests < stage.min_samples:
-        waits.append(f"{observation.requests} of {stage.min_samples} requests")
-    if not trial.first:
-        waits.extend(
-            f"check {check.name} is {check.verdict}: {check.message}"
-            for check in observation.checks
-            if check.on_fail is not OnFail.REPORT and (check.verdict.unknown or check.verdict is Verdict.FAIL)
-        )
-    return ", ".join(waits)

@@ -6,6 +6,7 @@ from typing import Any
 from sluice.api.names import Reason
 from sluice.api.status import (
     HISTORY_LIMIT,
+    RETIRING_LIMIT,
     CandidateStatus,
     HistoryStatus,
     RejectedStatus,
@@ -54,7 +55,7 @@ def begin(status: Status, inputs: Inputs, first: Stage, now: datetime) -> Status
 
 def retire(status: Status, revision: str, now: datetime) -> Status:
     """A revision without traffic waits for its requests under way. Waiting twice does not start the wait anew."""
-    if any(entry.revision == revision for entry in status.retiring):
+    if len(status.retiring) >= RETIRING_LIMIT or any(entry.revision == revision for entry in status.retiring):
         return status
     return _with(status, retiring=(RetiringStatus(revision=revision, since=now), *status.retiring))
 

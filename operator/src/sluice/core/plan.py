@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sluice.api.names import Reason
 from sluice.api.status import Status
@@ -61,9 +61,13 @@ class Announce:
 Action = Apply | Mark | Delete | Announce
 
 
+DELETING: Final = "delete"
+MARKING: Final = "mark"
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request that the API server will not take."""
+    """A request that the API server will not take. digest: of the manifest, or DELETING, or MARKING."""
 
     digest: str
     reason: str

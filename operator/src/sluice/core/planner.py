@@ -4,20 +4,24 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from sluice.api.names import Reason
+from sluice.api.names import Condition, Reason
+from sluice.api.status import Verdict
 from sluice.api.v1alpha1 import Spec
 from sluice.core import ledger
-from sluice.core.advance import advance
+from sluice.core.advance import advance, with_own_evidence
 from sluice.core.children import child_name
 from sluice.core.choice import choose
 from sluice.core.conditions import describe
 from sluice.core.course import Course
-from sluice.core.hazards import Finding, Move
+from sluice.core.hazards import refusal_of
 from sluice.core.plan import Plan, Refusal
 from sluice.core.recall import recall
+from sluice.core.refusals import REFUSAL_REPEAT
+from sluice.core.removals import idle_revisions
 from sluice.core.revision import inputs_of
 from sluice.core.snapshot import RouteState, Snapshot
-from sluice.core.upkeep import REFUSAL_REPEAT, idle_revisions, upkeep
+from sluice.core.trial import Finding, Move
+from sluice.core.upkeep import upkeep
 from sluice.core.verbs import retry, settle_abort
 
 TICK: Final = timedelta(seconds=1)
@@ -28,15 +32,17 @@ def decide(s: Snapshot) -> Plan:
     """What to do now. Every snapshot yields a plan; deleted objects are left to the garbage collector."""
     if s.deleting:
         return Plan()
-    s = _with_fresh_refusals(s)
+    s = _with_remembered_failures(_with_fresh_refusals(s))
     if s.spec is None:
         finding = Finding(Move.HOLD, Reason.INVALID_SPEC, s.spec_problem, stalled=True)
-        return Plan(status=describe(s, Course(status=s.status, desired="", finding=finding)))
-    course = _with_retiring(s, plot(s, s.spec))
+        course = _with_stall_told(s, Course(status=s.status, desired="", finding=finding))
+        return Plan(actions=course.events, status=describe(s, course))
+    course = _with_retiring(s, _with_move_told(s, s.spec, plot(s, s.spec)))
+    course = _with_stall_told(s, _with_refusal(s, course))
     work = upkeep(s, s.spec, course)
     return Plan(
         actions=work.actions,
-        status=describe(s, _with_refusal(s, course)),
+        status=describe(with_own_evidence(s, course.status.candidate), course),
         requeue_after=_look_again(s, course, work.urgent),
         urgent=work.urgent,
     )
@@ -71,13 +77,66 @@ def _with_retiring(s: Snapshot, course: Course) -> Course:
 
 def _with_refusal(s: Snapshot, course: Course) -> Course:
     """A refusal of what stable needs is told as well, if nothing worse is."""
+    if course.finding.stalled or course.status.candidate:
+        return course
+    if finding := refusal_of(s):
+        return replace(course, finding=finding)
     refusals = _standing(s, course)
-    if course.finding.stalled or not refusals or course.status.candidate:
+    if not refusals:
         return course
     (kind, name), refusal = next(iter(refusals.items()))
     reason = Reason.NAME_CONFLICT if refusal.reason == "NameConflict" else Reason.FORBIDDEN
     finding = Finding(Move.HOLD, reason, f"{kind} {name}: {refusal.message}", stalled=True)
     return replace(course, finding=finding)
+
+
+def _with_move_told(s: Snapshot, spec: Spec, course: Course) -> Course:
+    """The same model at another address starts no rollout and restarts no pod: pods go on fetching from the old one.
+
+    Told once for each spec, as a pod that is made later fails if the old address is gone.
+    """
+    stable = course.status.stable
+    if stable is None or stable.revision != course.desired or s.status.observed_generation == s.identity.generation:
+        return course
+    inputs = s.revision(stable.revision).inputs
+    if inputs is None or inputs.model.uri == spec.model.uri:
+        return course
+    message = (
+        f"spec.model.uri is another address of the same model: pods of revision {stable.revision} still fetch it from "
+        f"{inputs.model.uri}; keep that address, or change spec.template (an annotation is enough) to roll it out"
+    )
+    return course.tell("Warning", Reason.MODEL_MOVED, message)
+
+
+def _with_stall_told(s: Snapshot, course: Course) -> Course:
+    """Whatever needs a person is an Event too: once for each reason and each spec, however often it is decided."""
+    finding = course.finding
+    if not finding.stalled or finding.reason is Reason.ROLLED_BACK:
+        return course  # the rollback itself was told, with its evidence
+    if any(event.reason == finding.reason for event in course.events):
+        return course
+    old = next((c for c in s.status.conditions if c.type == Condition.STALLED), None)
+    if old and (old.status, old.reason, old.observed_generation) == ("True", finding.reason, s.identity.generation):
+        return course
+    return course.tell("Warning", finding.reason, finding.message)
+
+
+def _with_remembered_failures(s: Snapshot) -> Snapshot:
+    """A check that failed stays failed until a person decides, also when a restarted operator no longer finds why.
+
+    Plain queries are measured again only for the newest moments. Another spec is such a decision; so is a retry, after
+    which the status holds no verdicts of before.
+    """
+    if s.status.candidate is None or s.status.observed_generation != s.identity.generation:
+        return s
+    failed = {check.name: check for check in s.status.checks if check.verdict is Verdict.FAIL}
+    checks = tuple(
+        replace(check, verdict=Verdict.FAIL, evidence=failed[check.name].evidence, message=failed[check.name].message)
+        if check.name in failed
+        else check
+        for check in s.observation.checks
+    )
+    return replace(s, observation=replace(s.observation, checks=checks)) if failed else s
 
 
 def _with_fresh_refusals(s: Snapshot) -> Snapshot:

@@ -49,6 +49,8 @@ def merge(base: Any, over: Any, key: str = "") -> Any:
         return merged
     if isinstance(base, list) and isinstance(over, list) and key in _MERGE_KEYS:
         identity = _MERGE_KEYS[key]
+        if not all(isinstance(item, Mapping) and isinstance(item.get(identity), str | int) for item in over):
+            return over  # not what Kubernetes takes there: the API server says so better
         patches = {item.get(identity): item for item in over}
         kept = [merge(item, patches.pop(item.get(identity), {})) for item in base]
         return kept + list(patches.values())

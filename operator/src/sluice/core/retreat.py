@@ -6,13 +6,14 @@ from sluice.api.names import Reason
 from sluice.api.status import CandidateStatus, Status
 from sluice.core import ledger
 from sluice.core.course import Course
-from sluice.core.hazards import Finding, Move, Trial
 from sluice.core.ledger import restarted
 from sluice.core.plan import Mark
 from sluice.core.snapshot import Snapshot
+from sluice.core.strategies import stages_of
+from sluice.core.trial import Finding, Move, Trial
 
 
-def _stable_can_serve(s: Snapshot, status: Status, candidate: CandidateStatus) -> bool:
+def stable_can_serve(s: Snapshot, status: Status, candidate: CandidateStatus) -> bool:
     """Invariant 1: no weight moves to a revision without endpoints while the other one has some."""
     stable = status.stable
     if stable is None:
@@ -31,9 +32,9 @@ def roll_back(s: Snapshot, course: Course, reason: str, message: str) -> Course:
         if s.revision(candidate.revision).rejected is not None
         else (Mark(candidate.revision, f"{reason}: {message}"),)
     )
-    course = replace(course, marks=marks)
+    course = replace(course, marks=(*course.marks, *marks))
     weight = s.weight(candidate.revision)
-    if weight and status.stable and not _stable_can_serve(s, status, candidate):
+    if weight and status.stable and not stable_can_serve(s, status, candidate):
         waits = Finding(
             Move.HOLD, Reason.STABLE_UNAVAILABLE, f"{message}; stable has no ready pod to take the traffic", True
         )
@@ -48,14 +49,18 @@ def roll_back(s: Snapshot, course: Course, reason: str, message: str) -> Course:
 
 
 def withdraw(s: Snapshot, course: Course, trial: Trial, finding: Finding) -> Course:
-    """Traffic to stable, the same stage again later."""
+    """Traffic to stable, the same stage again later; after the last step that step, not all traffic at once."""
     candidate = trial.candidate
-    if trial.weight and not _stable_can_serve(s, course.status, candidate):
+    if trial.weight and not stable_can_serve(s, course.status, candidate):
         message = f"{finding.message}; stable has no ready pod to take the traffic"
         return replace(course, weight=trial.weight, finding=replace(finding, message=message))
     if trial.weight or candidate.stage.live_since:
-        stage = restarted(candidate.stage, s.now)
-        candidate = candidate.model_copy(update={"stage": stage, "retreated": str(finding.reason)})
+        mark, stages = candidate.stage, stages_of(trial.spec)
+        if 0 < mark.index == len(stages) - 1:
+            candidate = ledger.enter(candidate, mark.index - 1, stages[mark.index - 1], s.now)
+        else:
+            candidate = candidate.model_copy(update={"stage": restarted(mark, s.now)})
+        candidate = candidate.model_copy(update={"retreated": str(finding.reason)})
         course = course.tell(
             "Warning", finding.reason, f"revision {candidate.revision}: traffic back to stable: {finding.message}"
         )

@@ -7,11 +7,11 @@ from enum import Enum, auto
 from typing import Any
 
 from sluice.api.names import Reason
-from sluice.api.status import Status
+from sluice.api.status import VERB_LIMIT, Status
 from sluice.api.v1alpha1 import ParentRef, Spec
 from sluice.core.analysis.verdicts import NOTHING_KNOWN, Observation
 from sluice.core.plan import Refusal
-from sluice.core.revision import Inputs
+from sluice.core.revision import Inputs, digest
 from sluice.core.runtimes import Runtime
 
 
@@ -39,6 +39,8 @@ class Pod:
     name: str
     started_at: datetime
     ready: bool
+    ready_since: datetime | None = None
+    """When it became ready, where the kubelet tells."""
     deleting: bool = False
     exits: tuple[datetime, ...] = ()
     trouble: str = ""
@@ -70,6 +72,8 @@ class RevisionFacts:
     deployment: Child | None = None
     replicas: int = 0
     """spec.replicas of the Deployment."""
+    trouble: str = ""
+    """Why its pods cannot even be made, in the words of its ReplicaSet; else empty."""
     service: Child | None = None
     endpoints: int = 0
     """Ready endpoints of its Service."""
@@ -127,6 +131,8 @@ class GatewayFacts:
     controller: str | None = None
     features: frozenset[str] = frozenset()
     """supportedFeatures of its GatewayClass; empty where the implementation does not fill it."""
+    listeners: frozenset[str] = frozenset()
+    """Names of its listeners."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +166,11 @@ class Snapshot:
     def weight(self, revision: str) -> int:
         """Percent of the live requests that the route gives a revision."""
         return self.route.weights.get(revision, 0) if self.route else 0
+
+    def asked(self, verb: str) -> str:
+        """Value of a verb's annotation as it is recorded: one that the status cannot hold is cut, with its digest."""
+        value = self.identity.annotations.get(verb, "")
+        return value if len(value) <= VERB_LIMIT else f"{value[: VERB_LIMIT - 9]}~{digest(value)}"
 
     def rejection(self, revision: str) -> str | None:
         """Why a revision may get no traffic, or None.

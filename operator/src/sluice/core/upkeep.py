@@ -1,7 +1,7 @@
 """From where things should go to the actions that bring the objects there, traffic first when it is taken back."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import ceil
 from typing import Any, Final
@@ -9,19 +9,17 @@ from typing import Any, Final
 from sluice.api.v1alpha1 import Spec
 from sluice.core import children, gateways
 from sluice.core.course import Course
-from sluice.core.plan import Action, Apply, Delete, Mark
+from sluice.core.plan import DELETING, MARKING, Action, Apply, Delete, Mark
+from sluice.core.refusals import REFUSAL_REPEAT, refused
+from sluice.core.removals import removals
 from sluice.core.rendering import pod_template
 from sluice.core.revision import inputs_of
-from sluice.core.snapshot import Child, RevisionFacts, RouteState, Snapshot
+from sluice.core.snapshot import Child, Snapshot
 from sluice.core.stages import INITIAL
 from sluice.core.strategies import stages_of
 
-REFUSAL_REPEAT: Final = timedelta(minutes=1)
-"""A manifest that the API server refused is sent again after this time: quotas and webhooks change their minds."""
 URGENT_REPEAT: Final = timedelta(seconds=1)
 """The same for a route that takes traffic back: it is not given up for a minute."""
-RECORDS_KEPT: Final = 20
-"""ControllerRevisions of revisions that are neither serving nor rolling, the newest; as many rejected ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +49,13 @@ def upkeep(s: Snapshot, spec: Spec, course: Course) -> Upkeep:
     route = list(_route(s, spec, course, wanted, fresh=raises, repeat=repeat))
     objects = [*_revisions(s, spec, course), *_shared(s, course)]
     marks: list[Action] = [
-        Mark(children.child_name(s.identity.name, m.name), m.rejected)
+        Mark(name, m.rejected)
         for m in course.marks
         if s.revision(m.name).record
+        and not refused(s, "ControllerRevision", name := children.child_name(s.identity.name, m.name), MARKING)
     ]
     ordered = [*route, *marks, *objects] if takes_back else [*marks, *objects, *route]
-    return Upkeep(actions=(*ordered, *_removals(s, course), *course.events), urgent=takes_back)
+    return Upkeep(actions=(*ordered, *removals(s, course), *course.events), urgent=takes_back)
 
 
 def _weights(course: Course) -> dict[str, int]:
@@ -90,8 +89,11 @@ def _needs(
 def _route(
     s: Snapshot, spec: Spec, course: Course, wanted: Mapping[str, int], fresh: bool, repeat: timedelta
 ) -> Iterator[Action]:
-    """The HTTPRoute, once there is something to serve."""
+    """The HTTPRoute, as long as there is something to serve."""
     if not wanted:
+        # the first revision of all was rejected: nobody is there who could serve instead
+        if s.route is not None and not refused(s, "HTTPRoute", s.identity.name, DELETING):
+            yield Delete("HTTPRoute", s.identity.name, s.route.child.uid)
         return
     slots: list[tuple[str, int] | None] = [None, None]
     for place in (course.status.stable, course.status.candidate):
@@ -134,13 +136,15 @@ def _revisions(s: Snapshot, spec: Spec, course: Course) -> Iterator[Action]:
 def _revision(s: Snapshot, spec: Spec, revision: str, replicas: int) -> Iterator[Action]:
     facts = s.revision(revision)
     template = facts.template
-    if template is None:
-        inputs = inputs_of(spec)
-        runtime = s.runtimes.get(spec.runtime.name)
-        if inputs.revision != revision or runtime is None:
+    rendered = _rendered(s, spec, revision)
+    if template is None or (rendered is not None and corrects(s, spec, revision, rendered)):
+        if rendered is None:
             return  # nothing is known of how to build it; what is there stays
-        template = pod_template(s.identity.name, inputs, runtime)
-        record = children.record(s.identity, inputs, template, s.identity.generation)
+        if facts.record and template is not None:
+            yield Delete("ControllerRevision", children.child_name(s.identity.name, revision), facts.record.uid)
+            facts = replace(facts, record=None)
+        template = rendered
+        record = children.record(s.identity, inputs_of(spec), template, s.identity.generation)
         if _needs(s, record, facts.record):
             yield Apply(record)
     service = children.revision_service(s.identity, revision)
@@ -149,6 +153,26 @@ def _revision(s: Snapshot, spec: Spec, revision: str, replicas: int) -> Iterator
     deployment = children.deployment(s.identity, revision, template, replicas)
     if _needs(s, deployment, facts.deployment, drifted=facts.replicas != replicas):
         yield Apply(deployment)
+
+
+def _rendered(s: Snapshot, spec: Spec, revision: str) -> dict[str, Any] | None:
+    """The pod template that this spec and the runtime table give a revision today; None where they speak of another."""
+    inputs, runtime = inputs_of(spec), s.runtimes.get(spec.runtime.name)
+    return pod_template(s.identity.name, inputs, runtime) if inputs.revision == revision and runtime else None
+
+
+def corrects(s: Snapshot, spec: Spec, revision: str, rendered: Mapping[str, Any]) -> bool:
+    """Would today's template mend a candidate that could not start: another model.uri, a corrected runtime?
+
+    Only of one that never had traffic and has no ready pod. Everything else keeps the template it was made with, so
+    that an upgrade restarts nothing.
+    """
+    candidate, facts = s.status.candidate, s.revision(revision)
+    if candidate is None or candidate.revision != revision or candidate.exposed_at or facts.ready_pods:
+        return False
+    moved = facts.inputs is not None and facts.inputs.model.uri != spec.model.uri
+    in_trouble = bool(facts.trouble) or any(pod.trouble for pod in facts.pods)
+    return (moved or in_trouble) and rendered != facts.template
 
 
 def _shared(s: Snapshot, course: Course) -> Iterator[Action]:
@@ -162,39 +186,3 @@ def _shared(s: Snapshot, course: Course) -> Iterator[Action]:
     budget = children.budget(s.identity, anchor.revision)
     if _needs(s, budget, s.budget):
         yield Apply(budget)
-
-
-def idle_revisions(s: Snapshot, course: Course) -> Iterable[RevisionFacts]:
-    """Revisions that have pods or a Service and no place in the rollout."""
-    places = {place.revision for place in (course.status.stable, course.status.candidate) if place}
-    return (
-        facts
-        for name, facts in sorted(s.revisions.items())
-        if name not in places and (facts.deployment or facts.service)
-    )
-
-
-def _removals(s: Snapshot, course: Course) -> Iterator[Action]:
-    """Objects of revisions whose time is over, and records nobody needs."""
-    delay = s.spec.scale_down_delay if s.spec else timedelta()
-    since = {entry.revision: entry.since for entry in course.status.retiring}
-    moved = s.route is None or s.route.state is not RouteState.PENDING  # until then the gateway sends as before
-    for facts in idle_revisions(s, course):
-        begun = since.get(facts.revision)
-        still_used = s.weight(facts.revision) > 0 or s.stable_selects == facts.revision or not moved
-        if begun is None or still_used or s.now - begun < delay:
-            continue
-        name = children.child_name(s.identity.name, facts.revision)
-        for kind, child in (("Deployment", facts.deployment), ("Service", facts.service)):
-            if child:
-                yield Delete(kind, name, child.uid)
-    places = {place.revision for place in (course.status.stable, course.status.candidate) if place} | set(since)
-    spare = [
-        f for f in s.revisions.values() if f.record and not f.deployment and f.revision not in places | {course.desired}
-    ]
-    for group in ([f for f in spare if f.rejected is None], [f for f in spare if f.rejected is not None]):
-        for facts in sorted(group, key=lambda f: -f.number)[RECORDS_KEPT:]:
-            if facts.record:
-                yield Delete(
-                    "ControllerRevision", children.child_name(s.identity.name, facts.revision), facts.record.uid
-                )

@@ -12,10 +12,12 @@ from sluice.core.snapshot import Snapshot
 
 def retry(s: Snapshot, course: Course) -> Course:
     """`retry`: a rejection is forgotten, a stage held by a check starts again with fresh evidence."""
-    value = s.identity.annotations.get(VERB_RETRY)
+    value = s.asked(VERB_RETRY)
     if not value or value == s.status.last_handled.retry:
         return course
     revision = value.partition("/")[0]
+    if s.route and s.route.rejected == revision and ("HTTPRoute", s.identity.name) in s.refusals:
+        return course  # the route cannot be told that it is forgiven: it would reject the revision once more
     status = ledger.handled(course.status, retry=value)
     candidate = status.candidate
     if s.rejection(revision) is not None and (candidate is None or candidate.revision != revision):
@@ -23,7 +25,9 @@ def retry(s: Snapshot, course: Course) -> Course:
         course = replace(course, status=ledger.forgive(status, revision), marks=marks)
         return course.tell("Normal", Reason.RETRIED, f"revision {revision} may roll out again: {VERB_RETRY}: {value}")
     if candidate and candidate.revision == revision and s.rejection(revision) is None:
-        again = candidate.model_copy(update={"started_at": s.now, "stage": restarted(candidate.stage, s.now)})
+        exposed_at = s.now if s.weight(revision) else None
+        stage = restarted(candidate.stage, s.now)
+        again = candidate.model_copy(update={"started_at": s.now, "exposed_at": exposed_at, "stage": stage})
         course = replace(course, status=status.model_copy(update={"candidate": again}))
         return course.tell(
             "Normal", Reason.RETRIED, f"evidence on revision {revision} starts anew: {VERB_RETRY}: {value}"
@@ -35,11 +39,17 @@ def retry(s: Snapshot, course: Course) -> Course:
 
 def settle_abort(s: Snapshot, course: Course) -> Course:
     """An `abort` that names another revision than the candidate is recorded, so that it cannot strike later."""
-    value = s.identity.annotations.get(VERB_ABORT)
+    value = s.asked(VERB_ABORT)
     if not value or value == s.status.last_handled.abort:
         return course
     status = ledger.handled(course.status, abort=value)
-    if s.status.candidate and value.partition("/")[0] == s.status.candidate.revision:
+    revision = value.partition("/")[0]
+    serves = course.status.stable and course.status.stable.revision == revision
+    if s.status.candidate and revision == s.status.candidate.revision and not serves:
+        if all(entry.revision != revision for entry in status.rejected):  # a newer spec took its place in this pass
+            message = f"aborted by annotation {VERB_ABORT}: {value}"
+            status = ledger.reject(status, revision, Reason.ABORTED, message, s.now)
+            course = replace(course, marks=(*course.marks, Mark(revision, f"{Reason.ABORTED}: {message}")))
         return replace(course, status=status)
     return replace(course, status=status).tell(
         "Warning", Reason.VERB_IGNORED, f"{VERB_ABORT}: {value} does not name the candidate"

@@ -34,6 +34,8 @@ CATCH_UP_BUDGET: Final = 0.5
 """Seconds of one poll that may go into reading history, so that the others are not kept waiting."""
 MEASURING: Final = 2
 """Plain queries under way at once."""
+READING: Final = 2
+"""Questions for samples under way at once. With MEASURING as many as the source takes: one more would be refused."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,16 +59,18 @@ Asking = tuple[Watched, SampleQuestion]
 class Poller:
     """Feeds the judges of all rollouts under way. All methods belong to one event loop.
 
-    wake: called with the key of a rollout about which something new is known.
+    wake: called with the key of a rollout about which something new is known, and whether a check now fails, so that
+    its traffic must be taken back.
     """
 
-    def __init__(self, source: MetricSource, clock: Clock, wake: Callable[[Hashable], None]) -> None:
+    def __init__(self, source: MetricSource, clock: Clock, wake: Callable[[Hashable, bool], None]) -> None:
         self._source = source
         self._clock = clock
         self._wake = wake
         self._watched: dict[Hashable, Watched] = {}
         self._wanted = asyncio.Event()
         self._measuring = asyncio.Semaphore(MEASURING)
+        self._reading = asyncio.Semaphore(READING)
         self._problems: dict[str, Failure] = {}
         """Metrics whose last question failed."""
         self._fault = ("", "")
@@ -177,7 +181,8 @@ class Poller:
         bounds = {bound for _, question in asking for bound in question.bounds}
         promql = samples_query(metric, (watched.judge.subject for watched, _ in asking), bounds, window)
         try:
-            answer = await self._source.query(promql, datetime.fromtimestamp(until, UTC) if past else None)
+            async with self._reading:
+                answer = await self._source.query(promql, datetime.fromtimestamp(until, UTC) if past else None)
         except Exception as error:
             failure = self._failure(error, promql)
             if self._problems.get(metric) != failure:
@@ -198,7 +203,7 @@ class Poller:
             before = watched.judge.caught_up
             news = watched.judge.read(metric, answer, until)
             if news or watched.judge.caught_up != before:
-                self._wake(watched.key)
+                self._wake(watched.key, watched.judge.failing)
         except Exception as error:
             # samples that one judge cannot digest must not blind the others
             self._log_once(error, "samples were not understood", rollout=watched.key, metric=metric)
@@ -210,7 +215,7 @@ class Poller:
 
     def _blind(self, watched: Watched, metric: str, failure: Failure) -> None:
         if watched.judge.unanswered(metric, failure):
-            self._wake(watched.key)
+            self._wake(watched.key, False)
 
     def _failure(self, error: Exception, promql: str) -> Failure:
         """What an exception of the store means. Whatever is not a refusal is an outage."""
@@ -250,10 +255,10 @@ class Poller:
             failure = self._failure(error, question.promql)
             if watched.judge.unmeasured(question, failure):
                 log.warning("no measurement", rollout=watched.key, check=question.check, problem=failure.message)
-                self._wake(watched.key)
+                self._wake(watched.key, False)
             return failure.verdict is Verdict.QUERY_ERROR
         watched.judge.measured(question, answer)
-        self._wake(watched.key)
+        self._wake(watched.key, False)
         return True
 
 

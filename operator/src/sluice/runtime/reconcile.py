@@ -168,10 +168,15 @@ class Reconciler:
     def _watch(self, key: Key, snapshot: Snapshot, status: Status) -> Observation:
         """Have the metrics of the candidate watched, as long as there is one and a stable one beside it."""
         candidate, stable, spec = status.candidate, status.stable, snapshot.spec
-        runtime = snapshot.runtimes.get(spec.runtime.name) if spec else None
-        if candidate is None or stable is None or spec is None or runtime is None or snapshot.deleting:
+        if candidate is None or stable is None or spec is None or snapshot.deleting:
             self._evidence.untrack(key)
             return NOTHING_KNOWN
+        inputs = snapshot.revision(candidate.revision).inputs  # a paused spec may ask for another runtime already
+        name = (inputs or spec).runtime.name
+        runtime = snapshot.runtimes.get(name)
+        if runtime is None:  # nobody knows any more where it keeps its metrics: that is blindness, not peace
+            self._evidence.untrack(key)
+            return Observation(problem=f"runtime {name} is no longer in the operator's table: put its row back")
         self._evidence.track(
             key,
             Subject(

@@ -103,8 +103,10 @@ def _gateway(obj: Object) -> dict[str, Any]:
         _pick(one, ("name",)) | {"conditions": _conditions(one), "attachedRoutes": one.get("attachedRoutes", 0)}
         for one in status.get("listeners") or ()
     ]
+    spec = obj.get("spec") or {}
     return {
-        "spec": _pick(obj.get("spec"), ("gatewayClassName",)),
+        "spec": _pick(spec, ("gatewayClassName",))
+        | {"listeners": [_pick(one, ("name",)) for one in spec.get("listeners") or ()]},
         "status": {"conditions": _conditions(status), "listeners": listeners},
     }
 

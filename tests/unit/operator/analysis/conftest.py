@@ -109,6 +109,7 @@ class World:
 
     clock: StoreClock = field(default_factory=StoreClock)
     woken: list[Hashable] = field(default_factory=list)
+    hurried: list[Hashable] = field(default_factory=list)
     pods: dict[str, datetime] = field(default_factory=lambda: {POD: START})
     start: datetime = START
     stage_since: datetime = START
@@ -127,7 +128,12 @@ class World:
 
     def new_poller(self) -> Poller:
         """The operator after a restart: it knows nothing."""
-        return Poller(self.store, self.clock, self.woken.append)
+        return Poller(self.store, self.clock, self._wake)
+
+    def _wake(self, key: Hashable, urgent: bool) -> None:
+        self.woken.append(key)
+        if urgent:
+            self.hurried.append(key)
 
     def subject(self, *checks: Check, **changes: Any) -> Subject:
         plain = Subject("prod", "flights", "8b21de07", "6f9c41d2", START, checks or (ERRORS, LATENCY), PRESET)

@@ -194,7 +194,7 @@ class LiveStore:
 async def test_from_a_queryable_sample_to_the_wake_up_it_takes_at_most_a_second_and_a_bit(world: Any) -> None:
     """On the real clock, with a plain query that hangs beside it. 1.0 s measured; the rest is for a busy machine."""
     store, woken = LiveStore(), asyncio.Event()
-    poller = Poller(store, RealClock(), lambda key: woken.set())
+    poller = Poller(store, RealClock(), lambda key, urgent: woken.set())
     slow = world.clicks.model_copy(update={"prometheus": world.clicks.prometheus.model_copy(update={"query": "slow"})})
     poller.track("flights", world.subject(world.errors, slow, started_at=datetime.now(UTC)))
     task = asyncio.create_task(poller.run())
@@ -216,7 +216,7 @@ async def test_from_a_queryable_sample_to_the_wake_up_it_takes_at_most_a_second_
 
 async def test_the_loop_survives_a_poll_that_breaks(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     store, woken = LiveStore(), asyncio.Event()
-    poller = Poller(store, RealClock(), lambda key: woken.set())
+    poller = Poller(store, RealClock(), lambda key, urgent: woken.set())
     broken, questions = iter([True]), Judge.questions
 
     def fragile(judge: Judge) -> Any:

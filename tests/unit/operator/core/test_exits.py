@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from sluice.core.exits import counted
+from sluice.core.planner import decide
 from sluice.core.snapshot import Pod, Snapshot
 from unit.operator.core.scenes import (
     CANDIDATE,
     NOW,
     STABLE,
+    annotated,
     candidate_status,
     pods,
     route_of,
@@ -52,6 +54,24 @@ def test_exits_under_weight(given: Snapshot, count: int) -> None:
     candidate = given.status.candidate
     assert candidate is not None
     assert counted(given, candidate).exits_under_weight == count
+
+
+def test_exits_at_weight_0_do_not_become_exits_under_weight_by_a_retry() -> None:
+    """One exit under weight, traffic taken back, three more while it waits; then a person starts the stage again."""
+    waiting = with_candidate(
+        scene(
+            route=route_of({STABLE: 100}),
+            status=status_of(
+                candidate_status(live=False, exposed_at=EXPOSED, exits_under_weight=1, last_exit_at=at(5))
+            ),
+        ),
+        pods=(exited(at(5), at(70), at(90)),),
+    )
+    after = decide(annotated(waiting, retry=f"{CANDIDATE}/1")).status
+    assert after is not None
+    assert after.candidate is not None
+    assert after.candidate.exits_under_weight == 1
+    assert after.rejected == ()
 
 
 def test_an_exit_counts_once_however_often_one_looks() -> None:

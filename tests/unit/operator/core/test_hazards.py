@@ -9,10 +9,13 @@ import pytest
 from sluice.api.names import Reason
 from sluice.api.status import HandledVerbs, Verdict
 from sluice.api.v1alpha1 import Analysis, OnFail
-from sluice.core.hazards import CLEAR, Finding, Move, Trial, gates, judge
+from sluice.core.analysis.verdicts import Observation
+from sluice.core.gates import gates
+from sluice.core.hazards import judge
 from sluice.core.plan import Refusal
 from sluice.core.snapshot import RouteState, Snapshot
 from sluice.core.strategies import stages_of
+from sluice.core.trial import CLEAR, Finding, Move, Trial
 from unit.operator.core.scenes import (
     CANDIDATE,
     NOW,
@@ -151,6 +154,22 @@ ROWS: list[tuple[str, Callable[[], Snapshot], Move, Reason, bool]] = [
         Move.HOLD, Reason.BLIND, False,
     ),
     (
+        "a pod that took five minutes to load its model and is ready for 10 s: nobody can have seen it",
+        lambda: with_candidate(
+            scene(observation=observed(newest={}, seen=frozenset())),
+            pods=pods(CANDIDATE, 1, ready_since=NOW - timedelta(seconds=10)),
+        ),
+        Move.HOLD, Reason.WAITING_FOR_SIGHT, False,
+    ),
+    (
+        "a pod that is ready for 60 s and was never seen",
+        lambda: with_candidate(
+            scene(observation=observed(newest={}, seen=frozenset())),
+            pods=pods(CANDIDATE, 1, ready_since=NOW - timedelta(seconds=60)),
+        ),
+        Move.WITHDRAW, Reason.BLIND, False,
+    ),
+    (
         "zero requests are seen, which is not blindness",
         lambda: scene(observation=observed(requests=0)),
         Move.GO, Reason.ROLLING, False,
@@ -164,6 +183,36 @@ ROWS: list[tuple[str, Callable[[], Snapshot], Move, Reason, bool]] = [
         "a gateway controller that nobody tried",
         lambda: scene(gateways=tuple(replace(g, controller="example.com/mine") for g in scene().gateways)),
         Move.HOLD, Reason.UNSUPPORTED_BY_GATEWAY, True,
+    ),
+    (
+        "a listener that the Gateway does not have",
+        lambda: scene(
+            gateways=tuple(
+                replace(g, ref=g.ref.model_copy(update={"section_name": "https"}), listeners=frozenset({"http"}))
+                for g in scene().gateways
+            )
+        ),
+        Move.HOLD, Reason.LISTENER_NOT_FOUND, True,
+    ),
+    (
+        "a gateway that does not take the route",
+        lambda: scene(route=route_of({STABLE: 90, CANDIDATE: 10}, RouteState.REFUSED)),
+        Move.HOLD, Reason.ROUTE_NOT_ACCEPTED, True,
+    ),
+    (
+        "a gateway that has not confirmed the weight yet",
+        lambda: scene(route=route_of({STABLE: 90, CANDIDATE: 10}, RouteState.PENDING)),
+        Move.GO, Reason.ROLLING, False,
+    ),
+    (
+        "a gateway that has not confirmed the weight by progressDeadline",
+        lambda: overdue(scene(route=route_of({STABLE: 90, CANDIDATE: 10}, RouteState.PENDING))),
+        Move.HOLD, Reason.ROUTE_NOT_ACCEPTED, True,
+    ),
+    (
+        "a runtime that is no longer in the table, for a minute",
+        lambda: scene(observation=Observation(problem="runtime sim is no longer in the operator's table")),
+        Move.WITHDRAW, Reason.BLIND, False,
     ),
     (
         "a template that the API server refuses",
@@ -229,8 +278,12 @@ def test_given_one_thing_then_one_finding(
         (scene(observation=observed(checks=(check(Verdict.FAIL),))), "31 of 60 requests failed (300 of 200)"),
         (unseen_for(75, problem="connection refused"), "1m15s: connection refused"),
         (with_candidate(not_exposed(), pods=(), endpoints=0), "0 of 1 pods ready"),
+        (
+            scene(route=route_of({STABLE: 100}, RouteState.REFUSED, message="Gateway public: NotAllowedByListeners")),
+            "Gateway public: NotAllowedByListeners",
+        ),
     ],
-    ids=["abort", "check", "blind", "pods"],
+    ids=["abort", "check", "blind", "pods", "route"],
 )
 def test_a_finding_says_what_it_rests_on(snapshot: Snapshot, words: str) -> None:
     assert words in finding(snapshot).message
@@ -240,6 +293,11 @@ def test_the_pods_own_trouble_is_told() -> None:
     pod = replace(pods(CANDIDATE, 1)[0], ready=False, trouble="container model: ErrImagePull: not found")
     found = finding(with_candidate(not_exposed(), pods=(pod,), endpoints=0))
     assert found.message == "0 of 1 pods ready: container model: ErrImagePull: not found"
+
+
+def test_the_words_of_a_replica_set_that_cannot_make_pods_are_told() -> None:
+    found = finding(with_candidate(not_exposed(), pods=(), endpoints=0, trouble="FailedCreate: exceeded quota"))
+    assert found.message == "0 of 1 pods ready: FailedCreate: exceeded quota"
 
 
 def test_the_gravest_finding_counts() -> None:
@@ -268,9 +326,9 @@ GATES: list[tuple[str, Snapshot, str]] = [
         "the gateway has not confirmed the weight",
     ),
     (
-        "the gateway refuses the route",
-        scene(route=route_of({STABLE: 90, CANDIDATE: 10}, RouteState.REFUSED)),
-        "the gateway has not confirmed the weight",
+        "the gateway cannot resolve a backend",
+        scene(route=route_of({STABLE: 90, CANDIDATE: 10}, RouteState.PENDING, message="BackendNotFound: b")),
+        "the gateway has not confirmed the weight: BackendNotFound: b",
     ),
     (
         "another weight is live",

@@ -1,7 +1,8 @@
 """Carries a plan out: each action idempotent, in order, up to the first that fails."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from sluice.api import names
 from sluice.api.quantities import format_time
 from sluice.api.status import Status
 from sluice.core.children import applied_digest
-from sluice.core.plan import Action, Announce, Apply, Delete, Mark, Refusal
+from sluice.core.plan import DELETING, MARKING, Action, Announce, Apply, Delete, Mark, Refusal
 from sluice.core.snapshot import Identity, Snapshot
 from sluice.ports import Cluster, ClusterError, Conflict, NotFound, Object, Refused, Store
 
@@ -66,30 +67,31 @@ class Executor:
             case Apply():
                 await self._apply(s, action, refusals)
             case Mark():
-                patch = {"metadata": {"annotations": {names.ANNOTATION_REJECTED: action.rejected}}}
-                record = await self._cluster.patch("ControllerRevision", s.identity.namespace, action.name, patch)
-                self._store.put("ControllerRevision", record)
+                with _noted(s, ("ControllerRevision", action.name), MARKING, refusals):
+                    await self._mark(s, action)
             case Delete():
-                await self._cluster.delete(action.kind, s.identity.namespace, action.name, action.uid)
+                with _noted(s, (action.kind, action.name), DELETING, refusals):
+                    await self._cluster.delete(action.kind, s.identity.namespace, action.name, action.uid)
                 self._store.drop(action.kind, s.identity.namespace, action.name)
             case Announce():
                 await self._announce(s.identity, action, s.now)
 
+    async def _mark(self, s: Snapshot, action: Mark) -> None:
+        patch = {"metadata": {"annotations": {names.ANNOTATION_REJECTED: action.rejected}}}
+        record = await self._cluster.patch("ControllerRevision", s.identity.namespace, action.name, patch)
+        self._store.put("ControllerRevision", record)
+
     async def _apply(self, s: Snapshot, action: Apply, refusals: Refusals) -> None:
-        key = (action.kind, action.name)
-        try:
-            if action.fresh:
-                await self._still_as_seen(s, action)
-            await self._not_foreign(s.identity, action)
-            self._check_lease()
-            self._store.put(action.kind, await self._cluster.apply(action.kind, self._guarded(s.identity, action)))
-        except Conflict:
-            await self._refresh(s.identity, action)
-            raise
-        except Refused as refused:
-            refusals[key] = Refusal(applied_digest(action.manifest), refused.reason, str(refused), s.now)
-            raise
-        refusals.pop(key, None)
+        with _noted(s, (action.kind, action.name), applied_digest(action.manifest), refusals):
+            try:
+                if action.fresh:
+                    await self._still_as_seen(s, action)
+                await self._not_foreign(s.identity, action)
+                self._check_lease()
+                self._store.put(action.kind, await self._cluster.apply(action.kind, self._guarded(s.identity, action)))
+            except Conflict:
+                await self._refresh(s.identity, action)
+                raise
 
     async def _still_as_seen(self, s: Snapshot, action: Apply) -> None:
         """Before traffic is raised: is the decision's ground still there, by the API server's own word?"""
@@ -130,7 +132,10 @@ class Executor:
                 known = await self._cluster.get(action.kind, identity.namespace, action.name)
             except NotFound:
                 return
-        if not owned_by(known, identity.uid):
+        ours = owned_by(known, identity.uid)
+        if _of_a_namesake(known, identity) or (ours and known["metadata"].get("deletionTimestamp")):
+            raise Conflict(f"an earlier {action.kind} {action.name} is still being removed")
+        if not ours:
             message = f"{action.kind} {action.name} exists and is not owned by this {names.KIND}; rename one of them"
             raise Refused(message, reason="NameConflict")
 
@@ -183,6 +188,25 @@ class Executor:
         }
         self._store.put(names.KIND, await self._cluster.replace_status(names.KIND, manifest))
         self._at("after-status")
+
+
+def _of_a_namesake(known: Object, identity: Identity) -> bool:
+    """Does it belong to an earlier object of the same kind and name, so that it is about to be collected?"""
+    return any(
+        (ref.get("kind"), ref.get("name")) == (names.KIND, identity.name) and ref.get("uid") != identity.uid
+        for ref in known["metadata"].get("ownerReferences") or ()
+    )
+
+
+@contextmanager
+def _noted(s: Snapshot, key: tuple[str, str], digest: str, refusals: Refusals) -> Iterator[None]:
+    """What the API server refuses is noted, so that it is not sent again at once; what it takes is forgotten."""
+    try:
+        yield
+    except Refused as refused:
+        refusals[key] = Refusal(digest, refused.reason, str(refused), s.now)
+        raise
+    refusals.pop(key, None)
 
 
 def _label(action: Action) -> str:

@@ -40,12 +40,14 @@ def pod_facts(pod: Object) -> Pod:
     removed = deleting or status.get("phase") == "Failed"
     removed = removed or _condition(status.get("conditions"), "DisruptionTarget").get("status") == "True"
     running = bool(containers) and all("running" in (c.get("state") or {}) for c in containers)
-    ready = _condition(status.get("conditions"), "Ready").get("status") == "True"
+    said = _condition(status.get("conditions"), "Ready")
+    ready, since = said.get("status") == "True", said.get("lastTransitionTime")
     ends = [(c.get(place) or {}).get("terminated") for c in containers for place in ("state", "lastState")]
     return Pod(
         name=metadata["name"],
         started_at=_time(metadata["creationTimestamp"]),
         ready=ready and running and not deleting,
+        ready_since=_time(since) if ready and since else None,
         deleting=deleting,
         exits=() if removed else tuple(_time(end["finishedAt"]) for end in ends if end and end.get("finishedAt")),
         trouble="" if ready else _trouble(status),
@@ -77,6 +79,12 @@ def _container_trouble(container: Mapping[str, Any]) -> str:
     if waiting.get("reason", "") not in _PASSING:
         return f"{waiting['reason']}: {waiting.get('message', '')}"[:500]
     return ""
+
+
+def creation_trouble(deployment: Object | None) -> str:
+    """Why the pods of a Deployment cannot even be made: a quota, an admission policy, a missing ServiceAccount."""
+    said = _condition(((deployment or {}).get("status") or {}).get("conditions"), "ReplicaFailure")
+    return f"{said.get('reason', '')}: {said.get('message', '')}"[:500] if said.get("status") == "True" else ""
 
 
 def route_facts(route: Object, identity: Identity) -> RouteFacts:
@@ -113,7 +121,11 @@ def _same_parent(said: Mapping[str, Any], wanted: Mapping[str, Any], namespace: 
 
 
 def _route_state(route: Object) -> tuple[RouteState, str]:
-    """Verified by every parent, refused by one, or not yet told (also: told about an older generation)."""
+    """Verified by every parent, refused by one, or not yet told (also: told about an older generation).
+
+    References that a gateway cannot resolve are not refused: a Service that it has not seen yet, or one whose last
+    endpoint has just gone, is told in the same way and passes by itself.
+    """
     generation = int(route["metadata"].get("generation", 0))
     namespace = route["metadata"]["namespace"]
     statuses = (route.get("status") or {}).get("parents") or ()
@@ -128,5 +140,7 @@ def _route_state(route: Object) -> tuple[RouteState, str]:
                 pending = f"Gateway {wanted.get('name')} has not answered for generation {generation}"
             elif condition.get("status") != "True":
                 words = f"{condition.get('reason', kind)}: {condition.get('message', '')}"
-                return RouteState.REFUSED, f"Gateway {wanted.get('name')}: {words}"
+                pending = f"Gateway {wanted.get('name')}: {words}"
+                if kind == "Accepted":
+                    return RouteState.REFUSED, pending
     return (RouteState.PENDING, pending) if pending else (RouteState.VERIFIED, "")

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sluice.adapters.kube.facts import endpoints, owned_by, pod_facts, route_facts
+from sluice.adapters.kube.facts import creation_trouble, endpoints, owned_by, pod_facts, route_facts
 from sluice.api import names
 from sluice.api.status import Status
 from sluice.api.v1alpha1 import Spec
@@ -121,6 +121,7 @@ def _revision(identity: Identity, revision: str, parts: Mapping[str, list[Object
         record=_child(record, identity),
         deployment=_child(deployment, identity),
         replicas=int(((deployment or {}).get("spec") or {}).get("replicas", 1)),
+        trouble=creation_trouble(deployment),
         service=_child(service, identity, bool(service) and service["spec"].get("selector") != wanted),
         endpoints=sum(endpoints(one) for one in parts["EndpointSlice"]),
         pods=tuple(pod_facts(pod) for pod in parts["Pod"]),
@@ -135,12 +136,14 @@ def _gateways(store: Store, identity: Identity, spec: Spec | None) -> tuple[Gate
         wanted = ((gateway or {}).get("spec") or {}).get("gatewayClassName")
         gateway_class = store.get("GatewayClass", "", wanted) if wanted else None
         listed = ((gateway_class or {}).get("status") or {}).get("supportedFeatures") or ()
+        listeners = ((gateway or {}).get("spec") or {}).get("listeners") or ()
         facts.append(
             GatewayFacts(
                 ref=ref,
                 namespace=namespace,
                 controller=((gateway_class or {}).get("spec") or {}).get("controllerName"),
                 features=frozenset(one["name"] if isinstance(one, Mapping) else str(one) for one in listed),
+                listeners=frozenset(one["name"] for one in listeners),
             )
         )
     return tuple(facts)

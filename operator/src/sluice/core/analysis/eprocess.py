@@ -63,6 +63,10 @@ def log_evidence(log_wealth: Floats, k: int) -> Floats:
     return total
 
 
+KEPT: Final = 24
+"""Newest epochs that a late sample can still be counted into: two minutes of traffic."""
+
+
 @dataclass(slots=True)
 class _Epoch:
     """Sums of one stretch of sample time, and the wealth it began with (its own mass included)."""
@@ -78,7 +82,8 @@ class MaximumTest:
     """One check's evidence that the share of losses is above `pmax`: a function of the samples' times and counts.
 
     Samples that come late (one pod's scrape took longer) are counted into the epoch they belong to, so the numbers do
-    not depend on how a history was cut into answers.
+    not depend on how a history was cut into answers. Epochs older than KEPT are closed: a rollout that waits for weeks
+    takes no more memory than one that just began.
 
     pmax: tolerated share, 0 < pmax < 1. origin: seconds since the epoch from which epochs are cut.
     """
@@ -93,6 +98,8 @@ class MaximumTest:
     log_e: float = 0.0
     """ln of the e-value now."""
     _epochs: list[_Epoch] = field(default_factory=list)
+    _closed: int = 0
+    """Epochs that are no longer kept."""
 
     def add(self, time: float, requests: float, losses: float) -> None:
         """Counts of one scrape at `time` (seconds since the epoch); a scrape without requests changes nothing."""
@@ -105,9 +112,12 @@ class MaximumTest:
         self._epochs[at].requests += requests
         self._epochs[at].losses += losses
         for later in range(at + 1, len(self._epochs)):
-            self._epochs[later].opening = open_epoch(self._closing(later - 1), later + 1)
-        self.log_e = float(log_evidence(self._closing(len(self._epochs) - 1), len(self._epochs)))
+            self._epochs[later].opening = open_epoch(self._closing(later - 1), self._closed + later + 1)
+        self.log_e = float(log_evidence(self._closing(len(self._epochs) - 1), self._closed + len(self._epochs)))
         self.peak = max(self.peak, self.log_e)
+        if len(self._epochs) > KEPT:
+            del self._epochs[0]
+            self._closed += 1
 
     def _place(self, index: int) -> int:
         """Position of the epoch with this index; it is opened if it was not."""
@@ -116,8 +126,10 @@ class MaximumTest:
             at -= 1
         if at and self._epochs[at - 1].index == index:
             return at - 1
+        if not at and self._closed:
+            return 0  # later than anything that was ever seen: its own epoch is closed
         before = self._closing(at - 1) if at else nothing_bet()
-        self._epochs.insert(at, _Epoch(index, open_epoch(before, at + 1)))
+        self._epochs.insert(at, _Epoch(index, open_epoch(before, self._closed + at + 1)))
         return at
 
     def _closing(self, at: int) -> Floats:

@@ -11,6 +11,7 @@ from math import log
 from typing import Final
 
 from sluice.api.status import Verdict
+from sluice.api.v1alpha1 import OnFail
 from sluice.core.analysis.counted import Counted, counted_check, failed_requests
 from sluice.core.analysis.counters import Counters
 from sluice.core.analysis.ledger import Ledger
@@ -123,6 +124,14 @@ class Judge:
             t.caught_up(self._joined) for t in self._thresholds.values()
         )
 
+    @property
+    def failing(self) -> bool:
+        """Whether a check on requests has failed that rolls back."""
+        return any(c.check.on_fail is OnFail.ROLLBACK and self._failed(c) for c in self._counted)
+
+    def _failed(self, counted: Counted) -> bool:
+        return counted.test.peak >= log(self._limit)
+
     def know_pods(self, pods: Mapping[str, datetime]) -> None:
         """Notes when pods of the candidate started; what is gone stays known."""
         self._pod_starts.update({pod: started.timestamp() for pod, started in pods.items()})
@@ -155,7 +164,7 @@ class Judge:
 
     def _result(self, counted: Counted, at: float, newest: float | None) -> CheckResult:
         test, check = counted.test, counted.check
-        failed = test.peak >= log(self._limit)
+        failed = self._failed(counted)
         unknown = None if failed else self._unknown(counted, at, newest)
         verdict = Verdict.FAIL if failed else (unknown.verdict if unknown else Verdict.UNDECIDED)
         return CheckResult(

@@ -1,0 +1,30 @@
+"""What does a stage still wait for before it may be left?"""
+
+from datetime import timedelta
+
+from sluice.api.quantities import format_duration
+from sluice.api.status import Verdict
+from sluice.api.v1alpha1 import OnFail
+from sluice.core.trial import Trial
+
+
+def gates(trial: Trial) -> str:
+    """What its stage still waits for before it may be left; empty when nothing."""
+    observation, stage = trial.snapshot.observation, trial.stage
+    if not trial.live:
+        words = trial.snapshot.route.message if trial.snapshot.route else ""
+        return f"the gateway has not confirmed the weight{f': {words}' if words else ''}"
+    now, mark = trial.snapshot.now, trial.candidate.stage
+    live_for = mark.live_for + (now - mark.live_since if mark.live_since else timedelta())
+    waits = []
+    if live_for < stage.min_duration:
+        waits.append(f"{int(live_for.total_seconds())} s of {format_duration(stage.min_duration)}")
+    if observation.requests < stage.min_samples:
+        waits.append(f"{observation.requests} of {stage.min_samples} requests")
+    if not trial.first:
+        waits.extend(
+            f"check {check.name} is {check.verdict}: {check.message}"
+            for check in observation.checks
+            if check.on_fail is not OnFail.REPORT and (check.verdict.unknown or check.verdict is Verdict.FAIL)
+        )
+    return ", ".join(waits)
