@@ -1,0 +1,139 @@
+"""Two arms whose scrapes come at different times: one evidence, however the answers are cut."""
+
+from math import isfinite, log
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sluice.core.analysis.comparison import KEPT, PATIENCE, Comparison
+from sluice.core.analysis.eprocess import log_evidence, nothing_bet, open_epoch
+from sluice.core.analysis.rates import tolerated_ratio, two_sample_bet
+
+SCRAPE = tuple[float, str, str, int, int]
+
+
+def scrapes(seconds: int, bad: float, base: float, interval: int = 2, rate: float = 200, seed: int = 1) -> list[SCRAPE]:
+    """One candidate pod at 10% and three stable ones, each scraped at an offset of its own."""
+    random = np.random.default_rng(seed)
+    found: list[SCRAPE] = []
+    for pod, arm, share, offset in (
+        ("c", "candidate", 0.1, 0.3),
+        ("s1", "stable", 0.3, 0.9),
+        ("s2", "stable", 0.3, 1.2),
+        ("s3", "stable", 0.3, 1.7),
+    ):
+        for k in range(seconds // interval):
+            n = int(random.poisson(rate * share * interval))
+            x = int(random.binomial(n, bad if arm == "candidate" else base))
+            found.append((k * interval + offset * interval / 2, arm, pod, n, x))
+    return sorted(found)
+
+
+def evidence(found: list[SCRAPE], step: float = 1.0, **settings: float) -> Comparison:
+    """Read in pieces of `step` seconds."""
+    test = Comparison(origin=0, **settings)  # type: ignore[arg-type]
+    end = max(time for time, *_ in found) + 2
+    read, until = 0, 0.0
+    while until < end:
+        until += step
+        while read < len(found) and found[read][0] <= until:
+            time, arm, pod, n, x = found[read]
+            test.add(time, arm, pod, n, x)  # type: ignore[arg-type]
+            read += 1
+        test.settle(until)
+    return test
+
+
+def test_one_poll_is_the_bet_of_its_counts() -> None:
+    test = Comparison(origin=0)
+    test.add(0.3, "candidate", "c", 20, 10)
+    for pod in ("s1", "s2", "s3"):
+        test.add(0.5, "stable", pod, 60, 1)
+    test.settle(1)
+    wealth = two_sample_bet(open_epoch(nothing_bet(), 1), 20, 10, 180, 3, tolerated_ratio(1, 3), 0.0005)
+    assert test.log_e == pytest.approx(float(log_evidence(wealth, 1)))
+
+
+def test_nothing_is_concluded_before_the_window_has_ended() -> None:
+    test = Comparison(origin=0)
+    test.add(0.3, "candidate", "c", 20, 20)
+    test.add(0.5, "stable", "s", 180, 0)
+    test.settle(0.99)
+    assert test.log_e == 0
+    test.settle(1.0)
+    assert test.log_e > log(100)
+
+
+@pytest.mark.parametrize("interval", [1, 2, 5, 15, 30])
+def test_half_of_the_answers_failing_is_found_at_any_scrape_interval(interval: int) -> None:
+    assert evidence(scrapes(120, 0.5, 0.001, interval)).peak_e >= log(150)
+
+
+@pytest.mark.parametrize("interval", [1, 15])
+def test_as_good_as_stable_is_no_evidence(interval: int) -> None:
+    peaks = [evidence(scrapes(600, 0.01, 0.01, interval, seed=seed)).peak_e for seed in range(20)]
+    assert max(peaks) < log(100)
+
+
+@pytest.mark.parametrize("step", [1.0, 7.0, 300.0])
+def test_however_the_history_is_cut_the_evidence_is_the_same(step: float) -> None:
+    found = scrapes(240, 0.03, 0.01)
+    whole = evidence(found, promotion_margin=0.01)
+    cut = evidence(found, step, promotion_margin=0.01)
+    assert (cut.log_e, cut.peak_e, cut.log_c, cut.total) == (whole.log_e, whole.peak_e, whole.log_c, whole.total)
+
+
+def test_a_late_sample_counts_where_it_belongs() -> None:
+    found = scrapes(60, 0.2, 0.01)
+    late = next(s for s in found if s[0] > 20 and s[1] == "candidate")
+    test = Comparison(origin=0)
+    for time, arm, pod, n, x in found:
+        if (time, arm) != late[:2]:
+            test.add(time, arm, pod, n, x)  # type: ignore[arg-type]
+    test.settle(70)
+    test.add(*late)  # type: ignore[arg-type]
+    test.settle(70)
+    assert test.log_e == evidence(found).log_e
+
+
+def test_a_busy_hour_of_stable_is_not_compared_with_the_first_second_of_the_candidate() -> None:
+    """Stable failed a lot in the past; the candidate fails as much as stable does now."""
+    test = Comparison(origin=0)
+    for second in range(1000):
+        test.add(second + 0.5, "stable", "s", 200, 0)
+    test.settle(1000)
+    test.add(1000 + PATIENCE + 0.5, "candidate", "c", 20, 4)
+    test.add(1000 + PATIENCE + 0.6, "stable", "s", 180, 36)
+    test.settle(1002 + PATIENCE)
+    assert test.log_e < log(3)
+
+
+def test_what_is_closed_takes_no_memory() -> None:
+    test = evidence(scrapes(3600, 0.01, 0.01))
+    assert len(test._windows) <= KEPT + 1
+
+
+def test_a_healthy_candidate_is_certified_and_one_at_the_margin_is_not() -> None:
+    assert evidence(scrapes(1800, 0.01, 0.01, rate=400), promotion_margin=0.01).peak_c >= log(20)
+    assert evidence(scrapes(1800, 0.0225, 0.01, rate=400), promotion_margin=0.01).peak_c < log(20)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 400), st.sampled_from(["candidate", "stable"]), st.sampled_from("ab"),
+            st.integers(0, 10**9), st.integers(0, 10**9),
+        ),
+        max_size=30,
+    )
+)  # fmt: skip
+def test_any_counts_in_any_order_give_a_number(found: list[SCRAPE]) -> None:
+    test = Comparison(origin=0, promotion_margin=0.002)
+    for time, arm, pod, n, x in found:
+        test.add(time, arm, pod, n, x)  # type: ignore[arg-type]
+        test.settle(time)
+    test.settle(1000)
+    assert all(map(isfinite, (test.log_e, test.log_c, test.peak_e, test.peak_c)))
