@@ -17,7 +17,7 @@ from typing import Final, Literal
 import numpy as np
 
 from sluice.core.analysis.certificate import PROMOTION_GRID, TOLERATED_RATIO
-from sluice.core.analysis.eprocess import GRID, Floats, log_evidence, nothing_bet, open_epoch
+from sluice.core.analysis.eprocess import Floats, log_evidence, nothing_bet, open_epoch
 from sluice.core.analysis.rates import LEAST_RATIO, MARGIN, POD_SPREAD, tolerated_ratio, two_sample_bet
 
 WINDOW: Final = 1.0
@@ -73,7 +73,8 @@ class Comparison:
 
     origin: seconds since the epoch from which windows are counted. ratio: least tolerated ratio; more where few pods
     are compared. margin: tolerated share on top. promotion_margin: that of the certificate, None: none is possible.
-    phi: overdispersion. log_e, log_c: ln of the evidence for a rollback, for a promotion; peak_e, peak_c: their largest.
+    phi: overdispersion. log_e, log_c: ln of the evidence for a rollback, for a promotion; peak_e, peak_c: their
+    largest.
     """
 
     origin: float
