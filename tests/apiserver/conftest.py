@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sluice_dev.cluster import Cluster, CommandFailed, current_cluster
+from sluice_dev.cluster import Cluster, CommandFailed, NotRunning, current_cluster, doctor
+from sluice_dev.cluster.layout import Layout
 from sluice_dev.generate import CRD, ROOT
 
 Object = dict[str, Any]
@@ -17,8 +18,12 @@ Eventually = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
-    """The development cluster. Without one the tests fail, and the error says how to start it."""
-    return current_cluster()
+    """The cluster. Without one the session ends with what the machine lacks, or how to start it: never a skip."""
+    try:
+        return current_cluster()
+    except NotRunning as absent:
+        lacking = [finding for finding in doctor.examine(Layout.here()) if not finding.ok]
+        pytest.exit(f"\n{doctor.text(lacking) if lacking else absent}", returncode=1)
 
 
 @pytest.fixture(scope="session")

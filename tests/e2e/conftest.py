@@ -2,6 +2,7 @@
 
 import fcntl
 import secrets
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any, NamedTuple
 import pytest
 from rich.console import Console
 
-from sluice_dev.cluster import Cluster, current_cluster
+from sluice_dev.cluster import Cluster, ClusterError, Missing, current_cluster, doctor, lifecycle, uses_existing
 from sluice_dev.cluster.layout import Layout
+from sluice_dev.cluster.own import OwnSettings
 from sluice_dev.demo.prepare import models_folder, prepare, read_index
 from sluice_dev.scene.api import Api
 from sluice_dev.scene.deployments import Flight, Step
@@ -27,6 +29,22 @@ class Installed(NamedTuple):
     cluster: Cluster
     models: Path
     index: dict[str, Any]
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """What is missing ends the session with the doctor's table or a sentence, at once. Nothing is skipped."""
+    asked_before = hasattr(session.config, "workerinput")  # by the process that started this worker
+    if not asked_before and not session.config.option.collectonly:
+        console = Console(file=sys.stderr)
+        try:
+            lifecycle.set_up(Layout.here(), console)
+            if uses_existing():
+                OwnSettings.read()
+        except Missing as missing:
+            console.print(doctor.table(missing.findings))
+            pytest.exit("without the above there is no cluster to test on", returncode=1)
+        except ClusterError as error:
+            pytest.exit(str(error), returncode=1)
 
 
 @pytest.fixture(scope="session")

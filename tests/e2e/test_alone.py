@@ -1,12 +1,12 @@
-"""What concerns the whole cluster, or needs it alone: zero loss, Prometheus away, operators killed."""
+"""What needs the cluster alone: zero loss, and operators killed at random."""
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from sluice_dev.cluster import Cluster
 from sluice_dev.scene.api import Api
 from sluice_dev.scene.deployments import Step
 from sluice_dev.scene.install import NAMESPACE as OPERATOR_NAMESPACE
@@ -44,37 +44,6 @@ def test_promotion_loses_no_request(play: Play) -> None:
     assert sum(restarts(pod) for pod in scene.recorder.pods(new)) == 0
 
 
-@pytest.fixture
-def prometheus(cluster: Cluster) -> Iterator[Callable[[int], None]]:
-    """`prometheus(0)` stops it, `prometheus(1)` starts it; it runs again after the test, whatever happens."""
-
-    def scale(replicas: int) -> None:
-        cluster.kubectl("scale", "deployment/prometheus", "-n", "monitoring", f"--replicas={replicas}")
-        cluster.kubectl("rollout", "status", "deployment/prometheus", "-n", "monitoring", "--timeout=90s")
-
-    yield scale
-    scale(1)
-
-
-def test_blind_retreats_and_goes_on_by_itself(play: Play, prometheus: Callable[[int], None]) -> None:
-    """Prometheus stops under weight: traffic back after blindDeadline, nothing rejected; it returns: promoted."""
-    scene = play(steps=(Step(20, seconds=15, samples=20),))
-    stable = serving_v1(scene, 30)
-    good = scene.apply("v2", analysis={"blindDeadline": "8s", "checks": list(scene.flight.checks)})
-    scene.recorder.wait("v2 has traffic", lambda: good in scene.recorder.weights, 90)
-
-    prometheus(0)
-    scene.recorder.wait("the traffic is back", lambda: scene.recorder.weights == {stable: 100}, 60)
-    scene.recorder.wait("it says why", lambda: bool(scene.recorder.events("Blind")), 10)
-    assert scene.recorder.rejected(good) is None
-    assert scene.recorder.stable == stable
-
-    prometheus(1)
-    scene.serving(good, 180)
-    scene.recorder.wait("it says so", lambda: bool(scene.recorder.events("StageRestarted")), 10)
-    assert scene.recorder.status["history"][0]["outcome"] == "Promoted"
-
-
 @pytest.mark.parametrize(("version", "outcome"), [("v2", "Promoted"), ("v3", "RolledBack")])
 def test_operators_killed_at_random(play: Play, api: Api, version: str, outcome: str) -> None:
     """Its pods are deleted with grace 0 again and again: the rollout ends as it would have, no weight is ever wrong."""
@@ -89,8 +58,7 @@ def test_operators_killed_at_random(play: Play, api: Api, version: str, outcome:
         for pod in pods:
             api.delete("Pod", OPERATOR_NAMESPACE, pod["metadata"]["name"], grace=0)
         kills += 1
-        pause_until = time.monotonic() + choice.uniform(2, 9)
-        scene.recorder.wait("the next kill", lambda end=pause_until: time.monotonic() >= end or ended(scene, new), 15)
+        scene.recorder.wait("the next kill", partial(due, scene, new, time.monotonic() + choice.uniform(2, 9)), 15)
     scene.recorder.wait(f"v1 or {version} ends", lambda: ended(scene, new), 240)
 
     assert scene.recorder.status["history"][0]["outcome"] == outcome
@@ -102,6 +70,11 @@ def test_operators_killed_at_random(play: Play, api: Api, version: str, outcome:
         assert scene.recorder.rejected(new) is not None
     else:
         scene.serving(new, 60)
+
+
+def due(scene: Scene, revision: str, moment: float) -> bool:
+    """It is time, or too late."""
+    return time.monotonic() >= moment or ended(scene, revision)
 
 
 def ended(scene: Scene, revision: str) -> bool:

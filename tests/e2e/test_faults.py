@@ -1,7 +1,8 @@
-"""Accidents of one ModelDeployment that are nobody's fault, or cannot work: beside other tests."""
+"""Accidents of one ModelDeployment that are nobody's fault: beside other tests."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_evicted_candidate_is_not_rejected(play: Play, cluster: Cluster) -> None
     assert not scene.recorder.status.get("rejected")
 
 
-def told(scene: Scene) -> list[tuple[float, dict[str, object]]]:
+def told(scene: Scene) -> list[tuple[float, dict[str, Any]]]:
     """Every status that was seen."""
     return scene.recorder.timeline.statuses
 
@@ -49,54 +50,3 @@ def evict(cluster: Cluster, namespace: str, pod: str) -> None:
     }
     where = f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction"
     cluster.kubectl("create", "--raw", where, "-f", "-", input=json.dumps(eviction))
-
-
-@pytest.fixture
-def unknown_gateway(play: Play, cluster: Cluster) -> Iterator[tuple[Scene, dict[str, object]]]:
-    """A Gateway in the scene's namespace, of a class that nobody tried with Sluice. (scene, parentRef)"""
-    scene = play()
-    namespace = scene.flight.namespace
-    group = "gateway.networking.k8s.io"
-    objects = [
-        {
-            "apiVersion": f"{group}/v1",
-            "kind": "GatewayClass",
-            "metadata": {"name": namespace},
-            "spec": {"controllerName": "gateway.example/unheard-of"},
-        },
-        {
-            "apiVersion": f"{group}/v1",
-            "kind": "Gateway",
-            "metadata": {"name": "odd", "namespace": namespace},
-            "spec": {
-                "gatewayClassName": namespace,
-                "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}],
-            },
-        },
-    ]
-    for manifest in objects:
-        cluster.kubectl("apply", "-f", "-", input=json.dumps(manifest))
-    yield scene, {"name": "odd"}
-    cluster.kubectl("delete", "gatewayclass", namespace, "--wait=false")
-
-
-def test_gateway_of_an_unknown_controller(unknown_gateway: tuple[Scene, dict[str, object]]) -> None:
-    """Moving a serving ModelDeployment to it and on to v2: told with the controller's name, v1's route as it was."""
-    scene, parent = unknown_gateway
-    stable = scene.apply("v1")
-    scene.serving(stable)
-
-    traffic = {"gateway": {"parentRefs": [parent], "hostnames": [scene.flight.host]}}
-    new = scene.apply("v2", traffic=traffic)
-    scene.recorder.wait(
-        "Stalled/UnsupportedByGateway",
-        lambda: scene.recorder.condition("Stalled")[:2] == ("True", "UnsupportedByGateway"),
-        60,
-    )
-
-    assert "gateway.example/unheard-of" in scene.recorder.condition("Stalled")[2]
-    assert [moment.percent for moment in scene.recorder.timeline.weights] == [{stable: 100}]
-    assert not scene.recorder.pods(new)
-    assert scene.recorder.condition("Available")[0] == "True"
-    route = scene.api.get("HTTPRoute", scene.flight.namespace, scene.flight.name)
-    assert [ref["name"] for ref in route["spec"]["parentRefs"]] == ["public"]

@@ -33,7 +33,7 @@ def entry(**changes: Any) -> bytes:
 @pytest.fixture
 def cluster(tmp_path: Path) -> Cluster:
     """A cluster of which only the log folder is looked at."""
-    return Cluster(Path("none"), None, "", "", None, pod_log_dir=tmp_path)
+    return Cluster(Path("none"), pod_log_dir=tmp_path)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`make bench-promote`, `make bench-rollback`, `make bench-faults`: exit status 1 when a target is missed."""
+"""`make bench-promote`, `-rollback`, `-exits`, `-faults`: exit status 1 when a target is missed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from sluice_dev.bench import faults, promote, rollback
+from sluice_dev.bench import exits, faults, promote, rollback
+from sluice_dev.bench.boundaries import NotReached
 from sluice_dev.cluster.cli import plain_errors
 from sluice_dev.cluster.layout import Layout
 from sluice_dev.demo.prepare import models_folder, prepare
@@ -23,21 +24,22 @@ class Name(StrEnum):
 
     PROMOTE = "promote"
     ROLLBACK = "rollback"
+    EXITS = "exits"
     FAULTS = "faults"
 
 
-BENCHES = {Name.PROMOTE: promote, Name.ROLLBACK: rollback, Name.FAULTS: faults}
+BENCHES = {Name.PROMOTE: promote, Name.ROLLBACK: rollback, Name.EXITS: exits, Name.FAULTS: faults}
 
 
 def main(name: Annotated[Name, typer.Argument(help="which benchmark")]) -> None:
-    """Run a benchmark on the development cluster; about ten minutes."""
+    """Run a benchmark on the development cluster; about ten minutes, faults about thirty."""
     layout = Layout.here()
     folder, bench = layout.checkout / "build" / "bench", BENCHES[name]
     with plain_errors():
         cluster, index = prepare(layout, console)
         try:
             result = bench.run(cluster, index, models_folder(layout), folder / f"{name}.jsonl", console)
-        except NotInTime as late:
+        except (NotInTime, NotReached) as late:
             console.print(story(cluster, bench.NAMESPACE), markup=False, highlight=False)
             console.print(f"\n{late}", style="bold red", markup=False)
             raise typer.Exit(1) from late

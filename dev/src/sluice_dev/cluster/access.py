@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import socket
 import subprocess
 import sysconfig
 from collections.abc import Sequence
@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sluice_dev.cluster import own
 from sluice_dev.cluster.command import run
 from sluice_dev.cluster.errors import ClusterError, NotRunning
-from sluice_dev.cluster.layout import NETNS, Layout
+from sluice_dev.cluster.layout import Layout
 from sluice_dev.cluster.netns import enter
 from sluice_dev.cluster.oci import described
 from sluice_dev.cluster.record import read_record
 
 PROMETHEUS_IN_NODE = "http://10.96.0.30:9090"
 """The fixed Service address in dev/manifests/prometheus.yaml: valid inside the node's namespace."""
+
+REACHED_SECONDS = 5.0
 
 
 def kubectl_program() -> Path:
@@ -29,22 +32,31 @@ def kubectl_program() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A running cluster.
+    """A running cluster. All but the kubeconfig is None for a cluster of your own: its node is not this machine.
 
-    kubeconfig: works from outside of the namespace, through loopback.
-    netns: the node's network namespace, None for a cluster of your own.
-    prometheus_url: inside the namespace. prometheus_loopback_url, gateway_loopback_url: from outside; not for loads.
-    pod_log_dir: <namespace>_<pod>_<uid>/<container>/<restarts>.log, CRI log format; None for a cluster of your own.
+    kubeconfig: works from outside of the namespace, through loopback. netns: the node's network namespace.
+    loopback_prometheus, gateway_loopback_url: URLs from outside of the namespace; not for loads.
+    pod_log_dir: <namespace>_<pod>_<uid>/<container>/<restarts>.log, CRI log format.
     """
 
     kubeconfig: Path
-    netns: str | None
-    prometheus_url: str
-    prometheus_loopback_url: str
-    gateway_loopback_url: str | None
-    pod_log_dir: Path | None
+    netns: str | None = None
+    loopback_prometheus: str | None = None
+    gateway_loopback_url: str | None = None
+    pod_log_dir: Path | None = None
     containerd_socket: Path | None = None
-    node_kubeconfig: Path | None = None
+
+    @property
+    def embedded(self) -> bool:
+        """Its node is this machine: its network namespace, disk and processes are at hand."""
+        return self.netns is not None
+
+    @property
+    def prometheus_loopback_url(self) -> str:
+        """Prometheus from outside of the namespace. Raises ClusterError for a cluster of your own."""
+        if self.loopback_prometheus is None:
+            raise ClusterError(f"Prometheus is read through this machine's loopback, {own.ONLY_EMBEDDED}")
+        return self.loopback_prometheus
 
     def kubectl(self, *args: str, input: str | None = None, timeout: float = 300) -> str:
         """What `kubectl ARGS` prints. `input` is its standard input. Raises CommandFailed with kubectl's own words."""
@@ -56,28 +68,32 @@ class Cluster:
         return parsed
 
     def node_argv(self, argv: Sequence[str]) -> list[str]:
-        """The command line that runs `argv` inside the node's network namespace."""
-        return enter(self.netns, argv) if self.netns else list(argv)
+        """The command line that runs `argv` inside the node's network namespace. Raises ClusterError without one."""
+        if self.netns is None:
+            raise ClusterError(f"Service and pod addresses work in the node's network namespace, {own.ONLY_EMBEDDED}")
+        return enter(self.netns, argv)
 
     def node_exec(self, argv: Sequence[str], **popen: Any) -> subprocess.Popen[Any]:
-        """Starts a process inside the node's network namespace: Service and pod addresses work there.
+        """Starts a process where `gateway_address` works: inside the node's network namespace, as Service and pod
+        addresses do there too; for a cluster of your own on this machine.
 
         For load generators: no forwarder is in between. `popen` goes to subprocess.Popen; the caller waits for it.
         """
-        return subprocess.Popen(self.node_argv(argv), **popen)
+        return subprocess.Popen(self.node_argv(argv) if self.embedded else list(argv), **popen)
 
     def gateway_address(self, name: str = "public", namespace: str = "gateway") -> tuple[str, int]:
-        """(address, port) of the Gateway's first listener, valid inside the node's namespace."""
+        """(IP address, port) of the Gateway's first listener, valid for `node_exec`. Raises ClusterError."""
         gateway = self.get("gateway", name, "-n", namespace)
         addresses = gateway.get("status", {}).get("addresses", [])
         if not addresses:
             raise ClusterError(f"Gateway {namespace}/{name} has no address yet: see `kubectl describe gateway`")
-        return addresses[0]["value"], gateway["spec"]["listeners"][0]["port"]
+        address, port = addresses[0]["value"], gateway["spec"]["listeners"][0]["port"]
+        return (address, port) if self.embedded else reached(f"Gateway {namespace}/{name}", address, port)
 
     def load_image(self, archive: Path) -> None:
         """Imports an OCI archive into the node's container runtime, unless it has just that. Only embedded clusters."""
         if self.containerd_socket is None:
-            raise ClusterError("images reach a cluster of your own through a registry: make images REGISTRY=...")
+            raise ClusterError(own.NEEDS_REGISTRY)
         ctr = ["ctr", "-a", str(self.containerd_socket), "-n", "k8s.io", "images"]
         name, digest = described(archive)
         # Reading a large archive again takes ten seconds; the digest names its content.
@@ -85,13 +101,27 @@ class Cluster:
             run([*ctr, "import", str(archive)])
 
 
+def reached(what: str, address: str, port: int) -> tuple[str, int]:
+    """(IP address, port), if this machine reaches it; the address may be a name. Raises ClusterError."""
+    try:
+        with socket.create_connection((address, port), timeout=REACHED_SECONDS) as connection:
+            peer: str = connection.getpeername()[0]
+    except OSError as failed:
+        raise ClusterError(
+            f"{what} has the address {address}:{port}, which this machine does not reach ({failed}). Loads are sent to "
+            "it from here: give the Gateway an address that is reached from here (a LoadBalancer's), or use the "
+            "embedded cluster: the same command without USE_EXISTING_CLUSTER"
+        ) from failed
+    return peer, port
+
+
 def current_cluster() -> Cluster:
     """The cluster to work with: with USE_EXISTING_CLUSTER=1 that of KUBECONFIG, else this checkout's embedded one.
 
     Raises NotRunning, which says how to start one.
     """
-    if os.environ.get("USE_EXISTING_CLUSTER", "").lower() in {"1", "true", "yes"}:
-        return _existing_cluster()
+    if own.uses_existing():
+        return Cluster(kubeconfig=own.kubeconfig())
     layout = Layout.here()
     record = read_record(layout.record)
     if record is None:
@@ -107,29 +137,9 @@ def embedded_cluster(layout: Layout, ports: dict[str, int]) -> Cluster:
     """The embedded cluster of `layout`, reached from outside through the loopback `ports`."""
     return Cluster(
         kubeconfig=layout.kubeconfig,
-        netns=NETNS,
-        prometheus_url=PROMETHEUS_IN_NODE,
-        prometheus_loopback_url=f"http://127.0.0.1:{ports['prometheus']}",
+        netns=layout.name,
+        loopback_prometheus=f"http://127.0.0.1:{ports['prometheus']}",
         gateway_loopback_url=f"http://127.0.0.1:{ports['gateway']}",
         pod_log_dir=layout.pod_logs,
         containerd_socket=layout.containerd_socket,
-        node_kubeconfig=layout.node_kubeconfig,
-    )
-
-
-def _existing_cluster() -> Cluster:
-    kubeconfig = os.environ.get("KUBECONFIG")
-    prometheus = os.environ.get("SLUICE_PROMETHEUS_URL")
-    if not kubeconfig or not prometheus:
-        raise NotRunning(
-            "USE_EXISTING_CLUSTER=1 needs KUBECONFIG (a file) and SLUICE_PROMETHEUS_URL (a Prometheus of that cluster, "
-            "as it is reached from here)"
-        )
-    return Cluster(
-        kubeconfig=Path(kubeconfig),
-        netns=None,
-        prometheus_url=prometheus,
-        prometheus_loopback_url=prometheus,
-        gateway_loopback_url=None,
-        pod_log_dir=None,
     )

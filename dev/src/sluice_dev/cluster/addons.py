@@ -11,7 +11,7 @@ from sluice_dev.cluster import charts
 from sluice_dev.cluster.access import kubectl_program
 from sluice_dev.cluster.command import run
 from sluice_dev.cluster.errors import ClusterError, CommandFailed
-from sluice_dev.cluster.layout import NETNS, Layout
+from sluice_dev.cluster.layout import Layout
 from sluice_dev.cluster.netns import enter
 from sluice_dev.cluster.processes import wait_for
 
@@ -26,7 +26,7 @@ class NodeKubectl:
 
     def __call__(self, *args: str, input: str | None = None, timeout: float = 120) -> str:
         argv = [str(kubectl_program()), f"--kubeconfig={self.layout.node_kubeconfig}", *args]
-        return run(enter(NETNS, argv), input=input, timeout=timeout)
+        return run(enter(self.layout.name, argv), input=input, timeout=timeout)
 
     def get(self, *args: str) -> dict[str, Any] | None:
         """The object as JSON, or None while there is none, or no such kind."""

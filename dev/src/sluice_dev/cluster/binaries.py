@@ -11,7 +11,7 @@ from pathlib import Path
 from sluice_dev.cluster.command import run
 from sluice_dev.cluster.errors import CommandFailed
 from sluice_dev.cluster.layout import Layout
-from sluice_dev.cluster.tools import Tool, build_argv, cache_key, fetch_argv, module_version
+from sluice_dev.cluster.tools import TOOLS, Tool, build_argv, cache_key, fetch_argv, module_version
 
 _ENVIRONMENT = os.environ | {"CGO_ENABLED": "0"}
 """Static programs: they run in any image."""
@@ -33,6 +33,11 @@ def tool_folder(layout: Layout, tool: Tool) -> Path:
 
 def is_built(layout: Layout, tool: Tool) -> bool:
     return tool_folder(layout, tool).is_dir()
+
+
+def any_built(layout: Layout) -> bool:
+    """Whether a start of the cluster can save at least one build."""
+    return any(is_built(layout, tool) for tool in TOOLS.values())
 
 
 def fetch(layout: Layout, tool: Tool) -> None:

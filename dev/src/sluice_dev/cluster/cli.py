@@ -12,9 +12,10 @@ from rich.console import Console
 
 from sluice_dev.cluster import doctor as checks
 from sluice_dev.cluster import lifecycle
-from sluice_dev.cluster.access import current_cluster, kubectl_program
+from sluice_dev.cluster.access import Cluster, current_cluster, kubectl_program
 from sluice_dev.cluster.errors import ClusterError, Missing
 from sluice_dev.cluster.layout import Layout
+from sluice_dev.cluster.own import GUIDE, uses_existing
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console()
@@ -36,19 +37,21 @@ def plain_errors() -> Iterator[None]:
 
 @app.command()
 def up() -> None:
-    """Start the cluster of this checkout; at once when it is running already."""
+    """Start the cluster of this checkout; at once when it is running already. One of your own is only looked at."""
     with plain_errors():
-        if os.environ.get("USE_EXISTING_CLUSTER"):
-            console.print(current_cluster().kubectl("version").strip(), highlight=False)
-            return
-        lifecycle.up(Layout.here(), console)
-        _summary()
+        cluster = lifecycle.ensure(Layout.here(), console)
+        _summary(cluster)
 
 
 @app.command()
 def down() -> None:
     """Take the cluster away, and whatever a killed run left."""
     with plain_errors():
+        if uses_existing():
+            raise ClusterError(
+                "USE_EXISTING_CLUSTER is set, and a cluster of your own is never taken away. Without it this takes the "
+                f"embedded cluster away; {GUIDE} says how to uninstall Sluice from yours"
+            )
         lifecycle.down(Layout.here(), console)
 
 
@@ -57,6 +60,10 @@ def status() -> None:
     """Say what runs; exit status 1 unless all of it does."""
     with plain_errors():
         layout = Layout.here()
+        if uses_existing():
+            _summary(lifecycle.ensure(layout, console))
+            return
+        checks.require(layout, checks.FIRST)
         health = lifecycle.examine(layout)
         if health.owner is None:
             console.print("no cluster is running: make cluster")
@@ -72,15 +79,22 @@ def status() -> None:
             console.print("it did not come up completely, or its API server does not answer: make cluster")
         if not health.node_up(layout) or health.unready:
             raise typer.Exit(1)
-        _summary()
+        _summary(current_cluster())
 
 
 @app.command()
 def doctor() -> None:
-    """Say in one table what this machine lacks, and how to get it."""
+    """Say in one table what this machine lacks, and how to get it; with USE_EXISTING_CLUSTER=1 what yours lacks."""
     findings = checks.examine(Layout.here())
     console.print(checks.table(findings))
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@app.command()
+def machine() -> None:
+    """Install the system packages that are missing; fail with the doctor's table when the cluster could not start."""
+    with plain_errors():
+        lifecycle.set_up(Layout.here(), console)
 
 
 @app.command()
@@ -94,6 +108,7 @@ def kubeconfig() -> None:
 def kubectl(context: typer.Context) -> None:
     """Run kubectl on the cluster."""
     with plain_errors():
+        checks.require(Layout.here(), [checks.kubectl])
         program = str(kubectl_program())
         os.execv(program, [program, f"--kubeconfig={current_cluster().kubeconfig}", *context.args])  # noqa: S606
 
@@ -106,8 +121,10 @@ def exec_(context: typer.Context, program: Annotated[str, typer.Argument(help="p
         os.execvp(argv[0], argv)  # noqa: S606
 
 
-def _summary() -> None:
-    cluster = current_cluster()
+def _summary(cluster: Cluster) -> None:
     console.print(f"kubectl     export KUBECONFIG={cluster.kubeconfig}", highlight=False, soft_wrap=True)
+    if not cluster.embedded:
+        console.print(f"It is your own: {GUIDE} says what works on it.", highlight=False)
+        return
     console.print(f"gateway     {cluster.gateway_loopback_url}", highlight=False)
     console.print(f"Prometheus  {cluster.prometheus_loopback_url}", highlight=False)

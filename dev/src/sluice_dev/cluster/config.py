@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from sluice_dev.cluster.layout import CGROUP, Layout
+from sluice_dev.cluster.layout import Layout
 from sluice_dev.cluster.netns import NODE_ADDRESS, POD_CIDR
 
 DNS_ADDRESS = "10.96.0.10"
@@ -31,7 +31,7 @@ def kubelet(layout: Layout) -> dict[str, Any]:
         "tlsCertFile": str(layout.pki / "kubelet-server.crt"),
         "tlsPrivateKeyFile": str(layout.pki / "kubelet-server.key"),
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": f"/{CGROUP}",
+        "cgroupRoot": f"/{layout.name}",
         "failCgroupV1": False,
         "failSwapOn": False,
         "clusterDNS": [DNS_ADDRESS],
@@ -91,7 +91,7 @@ def cni(layout: Layout) -> dict[str, Any]:
     """One bridge for all pods; no masquerading, as there is nowhere to go."""
     return {
         "cniVersion": "1.0.0",
-        "name": "sluice",
+        "name": layout.name,
         "plugins": [
             {
                 "type": "bridge",

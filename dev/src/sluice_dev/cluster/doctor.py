@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import platform
 import re
@@ -9,16 +11,20 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
-from sluice_dev.cluster.access import kubectl_program
+from sluice_dev.cluster.access import current_cluster, kubectl_program
 from sluice_dev.cluster.command import run
-from sluice_dev.cluster.errors import ClusterError, Finding, Missing
+from sluice_dev.cluster.errors import ClusterError, CommandFailed, Finding, Missing
 from sluice_dev.cluster.layout import Layout
+from sluice_dev.cluster.own import GUIDE, uses_existing
 from sluice_dev.cluster.packages import missing_packages
 
 GIB = 1024**3
-OR_YOUR_OWN = "or use a cluster of your own: USE_EXISTING_CLUSTER=1 KUBECONFIG=... (docs/how-to)"
+OR_YOUR_OWN = f"or use a cluster of your own: USE_EXISTING_CLUSTER=1 KUBECONFIG=... ({GUIDE})"
+PYTHONS = ((3, 11), (3, 13))
+"""The oldest and the newest of `requires-python`."""
 
 
 Check = Callable[[Layout], Finding]
@@ -36,6 +42,21 @@ def root(_: Layout) -> Finding:
     return Finding("root", f"user id {user}", "" if user == 0 else f"run it as root (sudo -E make ...), {OR_YOUR_OWN}")
 
 
+def python(_: Layout) -> Finding:
+    """The one that runs this. Before there is one, the Makefile says what is missing."""
+    least, newest = PYTHONS
+    enough = least <= _numbers(platform.python_version())[:2] <= newest
+    remedy = "" if enough else "apt-get install python3 python3-venv, then `make env`"
+    return Finding(f"Python {_dotted(least)} to {_dotted(newest)}", platform.python_version(), remedy)
+
+
+def folders(layout: Layout) -> Finding:
+    """Where something is written; root may not either where a filesystem is read-only."""
+    closed = [str(path) for path in (layout.run, layout.cache, layout.state) if not os.access(_existing(path), os.W_OK)]
+    remedy = f"make {' and '.join(closed)} writable for user {os.geteuid()}, or set SLUICE_CACHE to a folder that is"
+    return Finding("writable folders", f"not {', '.join(closed)}" if closed else "all", remedy if closed else "")
+
+
 def required_go(go_mods: Sequence[str]) -> tuple[int, ...]:
     """The highest `go` line of these go.mod files, as numbers."""
     return max(_numbers(line) for text in go_mods for line in re.findall(r"^go (\S+)", text, re.MULTILINE))
@@ -45,9 +66,13 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version))
 
 
+def _dotted(numbers: Sequence[int]) -> str:
+    return ".".join(map(str, numbers))
+
+
 def go(layout: Layout) -> Finding:
     needed = required_go([path.read_text() for path in layout.tools.glob("*/go.mod")])
-    words = ".".join(map(str, needed))
+    words = _dotted(needed)
     try:
         version = run(["go", "env", "GOVERSION"], cwd=layout.checkout).strip()
         toolchain = run(["go", "env", "GOTOOLCHAIN"], cwd=layout.checkout).strip()
@@ -106,22 +131,77 @@ def overlay(_: Layout) -> Finding:
     return Finding("overlay filesystem", "there" if there else "none", "" if there else "modprobe overlay")
 
 
-CHECKS: tuple[Check, ...] = (linux, root, go, packages, kubectl, disk, memory, cgroups, overlay)
+def kubernetes(_: Layout) -> Finding:
+    """The API server of a cluster of your own."""
+    from sluice.adapters.kube.requirements import LEAST_KUBERNETES  # noqa: PLC0415 - brings pydantic: 0.3 s
+
+    name = f"Kubernetes {_dotted(LEAST_KUBERNETES)} or newer"
+    try:
+        answer = current_cluster().kubectl("version", "-o", "json", "--request-timeout=10s", timeout=30)
+    except ClusterError as failed:
+        return Finding(name, "no answer", _last_words(failed))
+    version = json.loads(answer)["serverVersion"]["gitVersion"]
+    return Finding(name, version, "" if _numbers(version) >= LEAST_KUBERNETES else "upgrade the cluster")
 
 
-def examine(layout: Layout, checks: Sequence[Check] = CHECKS) -> list[Finding]:
+def gateway_api(_: Layout) -> Finding:
+    """Its CRDs in a cluster of your own. Which Gateway there is, is asked where one is used."""
+    from sluice.adapters.kube.requirements import BUNDLE_VERSION, GATEWAY_GROUP, LEAST_GATEWAY_API  # noqa: PLC0415
+
+    name = f"Gateway API {_dotted(LEAST_GATEWAY_API)} or newer"
+    remedy = "install it: https://gateway-api.sigs.k8s.io/guides/getting-started/"
+    try:
+        found = current_cluster().get("crd", f"httproutes.{GATEWAY_GROUP}", "--request-timeout=10s")
+    except ClusterError as failed:
+        absent = "NotFound" in str(failed)
+        return Finding(name, "none" if absent else "not known", remedy if absent else _last_words(failed))
+    version = found["metadata"].get("annotations", {}).get(BUNDLE_VERSION, "")
+    enough = _numbers(version) >= LEAST_GATEWAY_API
+    return Finding(name, version or "without a version", "" if enough else remedy)
+
+
+def _last_words(failed: ClusterError) -> str:
+    """The last line of what went wrong: a row of a table has no room for more."""
+    said = failed.output if isinstance(failed, CommandFailed) else str(failed)
+    return (said.strip().splitlines() or [str(failed)])[-1]
+
+
+FIRST: tuple[Check, ...] = (linux, root, folders)
+"""What must hold before the first file is written, and nothing that a start does can change."""
+CHECKS: tuple[Check, ...] = (linux, root, python, go, packages, kubectl, disk, memory, folders, cgroups, overlay)
+OWN_CLUSTER: tuple[Check, ...] = (python, kubectl, kubernetes, gateway_api)
+
+
+def examine(layout: Layout, checks: Sequence[Check] | None = None) -> list[Finding]:
+    """checks: absent means those of the cluster that the environment asks for."""
+    if checks is None:
+        checks = OWN_CLUSTER if uses_existing() else CHECKS
     return [check(layout) for check in checks]
 
 
-def require(layout: Layout, checks: Sequence[Check] = CHECKS) -> None:
-    """Raises Missing with the findings when the machine lacks something."""
+def require(layout: Layout, checks: Sequence[Check] | None = None) -> None:
+    """Raises Missing with the findings when something is lacking. checks: as for `examine`."""
     if lacking := [finding for finding in examine(layout, checks) if not finding.ok]:
         raise Missing(lacking)
 
 
+def require_first(layout: Layout) -> None:
+    """Asked before anything is touched. Raises Missing: with all that is lacking, so that nobody comes back twice."""
+    if not all(finding.ok for finding in examine(layout, FIRST)):
+        require(layout, CHECKS)
+
+
+def text(findings: Sequence[Finding]) -> str:
+    """The table without colours, for reports that are not a terminal's."""
+    out = io.StringIO()
+    Console(file=out, width=110).print(table(findings))
+    return out.getvalue()
+
+
 def table(findings: Sequence[Finding]) -> Table:
     """What was found, for people."""
-    rendered = Table(title="What the development cluster needs", title_justify="left")
+    title = "What Sluice needs of a cluster of your own" if uses_existing() else "What the development cluster needs"
+    rendered = Table(title=title, title_justify="left")
     for column in ("", "needed", "found", "how to get it"):
         rendered.add_column(column, overflow="fold")
     for finding in findings:

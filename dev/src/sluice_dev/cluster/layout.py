@@ -1,20 +1,18 @@
 """Where everything of the development cluster lies.
 
-Nothing of a running cluster is outside the state folder, the run folder and the network namespace,
-so taking these three away takes the cluster away.
+Nothing of a running cluster is outside the state folder, the run folder, the network namespace and the cgroup,
+so taking these four away takes the cluster away.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-NETNS = "sluice"
-"""The network namespace that holds the whole node."""
-
-CGROUP = "sluice"
-"""The cgroup, in every hierarchy, under which kubelet puts the pods."""
+NAME = "sluice"
+"""One cluster per machine: its network namespace, its cgroup and its folder below /run have fixed places."""
 
 
 def cache_root() -> Path:
@@ -26,15 +24,24 @@ def cache_root() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The folders of one checkout's cluster. `checkout` and `cache` are absolute paths."""
+    """The places of one checkout's cluster. `checkout` and `cache` are absolute paths.
+
+    name: what the network namespace of the node, the cgroup of its pods and the run folder are called. Only tests
+    choose another one, so that they can make and take away what no running cluster has.
+    """
 
     checkout: Path
     cache: Path
+    name: str = NAME
 
     @classmethod
     def here(cls) -> Layout:
         """The layout of the checkout this file belongs to."""
         return cls(checkout=Path(__file__).resolve().parents[4], cache=cache_root())
+
+    def of(self, checkout: str) -> Layout:
+        """The places of another checkout's cluster on this machine."""
+        return dataclasses.replace(self, checkout=Path(checkout))
 
     @property
     def tools(self) -> Path:
@@ -83,7 +90,7 @@ class Layout:
     @property
     def run(self) -> Path:
         """Record, lock and sockets. One cluster per machine; a short path, since a socket's has at most 107 bytes."""
-        return Path("/run/sluice")
+        return Path("/run") / self.name
 
     @property
     def record(self) -> Path:

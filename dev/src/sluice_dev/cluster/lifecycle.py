@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console
 
 from sluice_dev.cluster import doctor, packages
+from sluice_dev.cluster.access import Cluster, current_cluster
 from sluice_dev.cluster.addons import NodeKubectl, is_true
 from sluice_dev.cluster.bringup import BringUp, addon_steps
 from sluice_dev.cluster.errors import CommandFailed
 from sluice_dev.cluster.layout import Layout
+from sluice_dev.cluster.own import uses_existing
 from sluice_dev.cluster.processes import alive
 from sluice_dev.cluster.progress import display
 from sluice_dev.cluster.record import Record, read_record
@@ -46,9 +50,38 @@ ADDONS: dict[str, tuple[str, str, str, str]] = {
 }
 
 
+def ensure(layout: Layout, console: Console) -> Cluster:
+    """The cluster to work with: the embedded one, started if need be, or one of your own, which is only looked at.
+
+    Raises ClusterError: Missing with what the machine, or the cluster of your own, lacks.
+    """
+    if uses_existing():
+        doctor.require(layout)
+    else:
+        up(layout, console)
+    return current_cluster()
+
+
+def set_up(layout: Layout, console: Console) -> None:
+    """What `ensure` would fail for, found now: for whoever has long work to do before it. Raises Missing.
+
+    Missing system packages are installed, as the start of the cluster would; nothing is started.
+    """
+    if uses_existing():
+        doctor.require(layout)
+        return
+    doctor.require_first(layout)
+    with alone(layout):
+        if examine(layout).node_up(layout):
+            return
+        with display(console) as shown:
+            run_steps([*_machine(layout)], shown)
+
+
 def up(layout: Layout, console: Console) -> None:
-    """Leaves this checkout's cluster running and complete; in about a second when it is already."""
-    with _alone(layout):
+    """Leaves this checkout's cluster running and complete; at once when it is already. Raises ClusterError."""
+    doctor.require_first(layout)
+    with alone(layout):
         health = examine(layout)
         if health.node_up(layout):
             if health.unready:
@@ -57,27 +90,33 @@ def up(layout: Layout, console: Console) -> None:
             return
         with display(console) as shown:
             owners = _owners(layout)
-            run_steps([*_preparation(layout)], shown)
+            run_steps([*_machine(layout), _cleaning(layout)], shown)
             Record(str(layout.checkout)).write(layout.record)
             run_steps([*BringUp(layout).steps(), *_sweeps(owners)], shown)
 
 
-def _preparation(layout: Layout) -> Iterator[Step]:
-    """What must be done before the plan itself can be made."""
+def _machine(layout: Layout) -> Iterator[Step]:
+    """What must hold before the plan of a start can be made."""
     if (missing := packages.missing_packages()) and packages.can_install():
         yield Step("packages", f"system packages {' '.join(missing)}", lambda _: packages.install(missing))
         yield Step("doctor", "the machine has what it needs", lambda _: doctor.require(layout), frozenset({"packages"}))
     else:
         yield Step("doctor", "the machine has what it needs", lambda _: doctor.require(layout))
-    yield Step("clean", "what an earlier cluster left is gone", lambda _: _clear(layout), frozenset({"doctor"}))
+
+
+def _cleaning(layout: Layout) -> Step:
+    return Step("clean", "what an earlier cluster left is gone", lambda _: _clear(layout), frozenset({"doctor"}))
 
 
 def down(layout: Layout, console: Console) -> None:
-    """Leaves nothing of any cluster of this tool on the machine, whichever checkout started it."""
-    with _alone(layout), display(console) as shown:
+    """Leaves nothing of any cluster of this tool on the machine, whichever checkout started it. Raises ClusterError."""
+    doctor.require(layout, doctor.FIRST)
+    with alone(layout), display(console) as shown:
         owners = _owners(layout)
         run_steps([Step("clean", "the cluster is gone", lambda _: _clear(layout))], shown)
         run_steps(_sweeps(owners), shown)
+        # With the lock in it, which whoever waits for it will miss and make again.
+        shutil.rmtree(layout.run, ignore_errors=True)
 
 
 def _owners(layout: Layout) -> list[Layout]:
@@ -85,7 +124,7 @@ def _owners(layout: Layout) -> list[Layout]:
     record = read_record(layout.record)
     if record is None or Path(record.checkout) == layout.checkout:
         return [layout]
-    return [layout, Layout(Path(record.checkout), layout.cache)]
+    return [layout, layout.of(record.checkout)]
 
 
 def _sweeps(owners: Sequence[Layout]) -> list[Step]:
@@ -133,16 +172,28 @@ def unready_addons(resources: Sequence[dict[str, Any]]) -> tuple[str, ...]:
 def _clear(layout: Layout) -> None:
     record = read_record(layout.record)
     if record is not None:
-        tear_down(Layout(Path(record.checkout), layout.cache), tuple(record.processes.values()))
+        tear_down(layout.of(record.checkout), tuple(record.processes.values()))
     # A run that was killed before it wrote its record, or whose checkout was deleted.
     if leftovers(layout):
         tear_down(layout)
 
 
 @contextlib.contextmanager
-def _alone(layout: Layout) -> Iterator[None]:
+def alone(layout: Layout) -> Iterator[None]:
     """Waits for another `up` or `down` on this machine to end; the lock goes with the process that holds it."""
-    layout.run.mkdir(parents=True, exist_ok=True)
-    with (layout.run / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    while (lock := _locked(layout.run)) is None:
+        pass
+    with lock:
         yield
+
+
+def _locked(folder: Path) -> IO[str] | None:
+    """The lock of this folder, once it is ours; None if a `down` took the folder away while we waited."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack, contextlib.suppress(FileNotFoundError):
+        lock = stack.enter_context((folder / "lock").open("w"))
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.path.samestat(os.fstat(lock.fileno()), (folder / "lock").stat()):
+            stack.pop_all()
+            return lock
+    return None

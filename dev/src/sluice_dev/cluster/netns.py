@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sluice_dev.cluster.command import run
-from sluice_dev.cluster.layout import NETNS
 
 NODE_ADDRESS = "10.244.255.1"
 SERVICE_CIDR = "10.96.0.0/16"
@@ -14,7 +13,7 @@ POD_CIDR = "10.244.0.0/23"
 """510 addresses, enough for 250 pods and their successors; the node's own address lies outside of it."""
 
 
-def mount_point(name: str = NETNS) -> Path:
+def mount_point(name: str) -> Path:
     """Where iproute2 keeps the namespace alive."""
     return Path("/run/netns") / name
 
@@ -27,9 +26,9 @@ def enter(name: str, argv: Sequence[str]) -> list[str]:
     return ["nsenter", f"--net={mount_point(name)}", *argv]
 
 
-def create() -> None:
+def create(name: str) -> None:
     """Makes the namespace with loopback, the node's address and a route to the Services."""
-    run(["ip", "netns", "add", NETNS])
+    run(["ip", "netns", "add", name])
     for argv in (
         ["ip", "link", "set", "lo", "up"],
         # A bridge without ports stands in for a network card: not every kernel has the `dummy` device.
@@ -40,10 +39,10 @@ def create() -> None:
         ["ip", "route", "add", SERVICE_CIDR, "dev", "node0"],
         ["sysctl", "-qw", "net.ipv4.ip_forward=1"],
     ):
-        run(enter(NETNS, argv))
+        run(enter(name, argv))
 
 
-def delete() -> None:
+def delete(name: str) -> None:
     """Takes the namespace away; nothing happens if there is none."""
-    if mount_point().exists():
-        run(["ip", "netns", "delete", NETNS])
+    if mount_point(name).exists():
+        run(["ip", "netns", "delete", name])

@@ -12,7 +12,7 @@ from sluice_dev.cluster.binaries import tool_folder
 from sluice_dev.cluster.command import run
 from sluice_dev.cluster.daemons import Daemon
 from sluice_dev.cluster.errors import ClusterError, CommandFailed
-from sluice_dev.cluster.layout import NETNS, Layout
+from sluice_dev.cluster.layout import Layout
 from sluice_dev.cluster.processes import Identity, alive, start, wait_for
 from sluice_dev.cluster.tools import TOOLS
 
@@ -31,13 +31,13 @@ class Node:
             folder.mkdir(parents=True, exist_ok=True)
         pki.write(self.layout.pki)
         config.write(self.layout)
-        cgroups.create()
-        netns.create()
+        cgroups.create(self.layout.name)
+        netns.create(self.layout.name)
 
     def start(self, daemon: Daemon) -> None:
         """Starts the daemon inside the namespace and waits until it answers."""
         programs = tool_folder(self.layout, TOOLS[daemon.tool]) if daemon.tool else Path()
-        argv = netns.enter(NETNS, daemon.argv(self.layout, programs))
+        argv = netns.enter(self.layout.name, daemon.argv(self.layout, programs))
         log = self.layout.logs / f"{daemon.name}.log"
         identity = start(argv, log, cwd=self.layout.state)
         with self._lock:
@@ -59,7 +59,7 @@ class Node:
         if name not in probes:
             return True  # what these do is waited for where it is needed
         try:
-            run(netns.enter(NETNS, probes[name]), timeout=10)
+            run(netns.enter(self.layout.name, probes[name]), timeout=10)
         except CommandFailed:
             return False
         return True
@@ -77,7 +77,7 @@ class Node:
         """
         listeners = {name: forwarder.free_listener(target[0]) for name, target in targets.items()}
         maps = [f"{listeners[name].fileno()}:{host}:{port}" for name, (_, host, port) in targets.items()]
-        argv = [sys.executable, "-m", forwarder.__name__, str(netns.mount_point()), *maps]
+        argv = [sys.executable, "-m", forwarder.__name__, str(netns.mount_point(self.layout.name)), *maps]
         fds = tuple(listener.fileno() for listener in listeners.values())
         self.processes["forwarder"] = start(
             argv, self.layout.logs / "forwarder.log", cwd=self.layout.state, pass_fds=fds

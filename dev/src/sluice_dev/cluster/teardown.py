@@ -30,12 +30,12 @@ def tear_down(layout: Layout, processes: tuple[Identity, ...] = ()) -> None:
     processes: those of its record, for what runs outside of the namespace.
     """
     namespaces = _namespace_inodes(layout)
-    kill_all(lambda: _processes(namespaces, processes))
+    kill_all(lambda: _processes(layout, namespaces, processes))
     _remove_shim_sockets(layout)
     _unmount(layout.state)
-    cgroups.remove()
+    cgroups.remove(layout.name)
     _remove_links(layout)
-    netns.delete()
+    netns.delete(layout.name)
     for path in (layout.record, layout.containerd_socket, Path(f"{layout.containerd_socket}.ttrpc"), layout.kubeconfig):
         path.unlink(missing_ok=True)
     _set_aside(layout)
@@ -44,10 +44,10 @@ def tear_down(layout: Layout, processes: tuple[Identity, ...] = ()) -> None:
 def leftovers(layout: Layout) -> list[str]:
     """What is still there of a cluster, in words; empty after `tear_down`."""
     namespaces = _namespace_inodes(layout)
-    found = [f"process {pid}" for pid in _processes(namespaces, ())]
+    found = [f"process {pid}" for pid in _processes(layout, namespaces, ())]
     found += [f"mount {path}" for path in mounts_below(layout.state)]
-    found += [f"cgroup {path}" for path in cgroups.below()]
-    candidates = (netns.mount_point(), layout.state, layout.record, layout.containerd_socket)
+    found += [f"cgroup {path}" for path in cgroups.below(layout.name)]
+    candidates = (netns.mount_point(layout.name), layout.state, layout.record, layout.containerd_socket)
     return found + [f"{path}" for path in candidates if path.exists()]
 
 
@@ -61,7 +61,10 @@ def mounts_below(folder: Path) -> list[Path]:
 
 def _namespace_inodes(layout: Layout) -> set[int]:
     """The network namespaces of the node and of its pods, which containerd keeps as mounts below its state."""
-    candidates = [netns.mount_point(), *(path for path in mounts_below(layout.state) if "netns" in path.parts)]
+    candidates = [
+        netns.mount_point(layout.name),
+        *(path for path in mounts_below(layout.state) if "netns" in path.parts),
+    ]
     own = Path("/proc/self/ns/net").stat().st_ino
     # A namespace file whose mount is gone is a plain file: its inode means nothing.
     return {path.stat().st_ino for path in candidates if path.exists() and _is_namespace(path)} - {own}
@@ -71,7 +74,7 @@ def _is_namespace(path: Path) -> bool:
     return path.stat().st_dev == Path("/proc/self/ns/net").stat().st_dev
 
 
-def _processes(namespaces: set[int], recorded: tuple[Identity, ...]) -> set[int]:
+def _processes(layout: Layout, namespaces: set[int], recorded: tuple[Identity, ...]) -> set[int]:
     """Processes in one of the namespaces or of the cgroup, and the recorded ones that still are the same."""
     found = {identity[0] for identity in recorded if alive(identity)}
     for folder in Path("/proc").iterdir():
@@ -81,7 +84,7 @@ def _processes(namespaces: set[int], recorded: tuple[Identity, ...]) -> set[int]
                     found.add(int(folder.name))
             except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue  # ended while we looked, or one we may not even look at: no child of ours
-    return (found | cgroups.members()) - {os.getpid()}
+    return (found | cgroups.members(layout.name)) - {os.getpid()}
 
 
 def _remove_shim_sockets(layout: Layout) -> None:
@@ -97,8 +100,9 @@ def _unmount(folder: Path) -> None:
 
 def _remove_links(layout: Layout) -> None:
     """What the CNI plugins and the kubelet note at fixed places of the machine."""
-    for result in CNI_RESULTS.glob("sluice-*-eth0"):
-        container = result.name.removeprefix("sluice-").removesuffix("-eth0")
+    network = f"{layout.name}-"
+    for result in CNI_RESULTS.glob(f"{network}*-eth0"):
+        container = result.name.removeprefix(network).removesuffix("-eth0")
         (CNI_RESULTS / f"cni-loopback-{container}-lo").unlink(missing_ok=True)
         result.unlink()
     if CONTAINER_LINKS.is_dir():

@@ -1,4 +1,7 @@
-"""All that the demo needs and a fresh machine does not have: cluster, images, models, store, operator."""
+"""All that the demo needs and a fresh machine does not have: cluster, images, models, store, operator.
+
+`make install` does just this: `python -m sluice_dev.demo.prepare`.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.console import Console
 
-from sluice_dev.cluster import Cluster, ClusterError, current_cluster, lifecycle
+from sluice_dev.cluster import Cluster, ClusterError, lifecycle
+from sluice_dev.cluster.cli import plain_errors
 from sluice_dev.cluster.layout import Layout
+from sluice_dev.cluster.own import OwnSettings
 from sluice_dev.cluster.progress import display
 from sluice_dev.cluster.steps import Report, Step, run_steps
-from sluice_dev.scene.api import Api
-from sluice_dev.scene.install import install_operator, load_images
+from sluice_dev.images.delivery import Delivered, deliver_images
+from sluice_dev.scene.install import ByReference, install_operator
 from sluice_dev.scene.store import install_store
 
 INDEX = "index.json"
@@ -26,23 +32,26 @@ def prepare(layout: Layout, console: Console) -> tuple[Cluster, dict[str, Any]]:
 
     Returns the cluster and index.json of the models. Raises ClusterError.
     """
-    lifecycle.up(layout, console)
-    cluster = current_cluster()
+    cluster = lifecycle.ensure(layout, console)
+    if not cluster.embedded:
+        OwnSettings.read()  # told now what is missing, not after minutes of building
     models = models_folder(layout)
-    keys: dict[str, str] = {}
+    images: dict[str, Delivered] = {}
     steps = [
         Step("models", "models are trained on the flights of 2013", lambda report: _train(models, report)),
-        Step("images", "images are in the cluster", lambda report: keys.update(load_images(cluster, layout, report))),
+        Step(
+            "images", "images are in the cluster", lambda report: images.update(deliver_images(cluster, layout, report))
+        ),
         Step(
             "store",
             "the model store serves them",
-            lambda _: install_store(cluster, Api(cluster.kubeconfig), models, read_index(models)),
+            lambda _: install_store(cluster, ByReference(cluster, layout, images), models, read_index(models)),
             frozenset({"models", "images"}),
         ),
         Step(
             "operator",
             "Sluice runs",
-            lambda report: install_operator(cluster, layout, keys["operator"], report),
+            lambda report: install_operator(cluster, layout, images, report),
             frozenset({"images"}),
         ),
     ]
@@ -77,3 +86,15 @@ def _train(models: Path, report: Report) -> None:
             report(words[-1][:80])
     if training.returncode != 0:
         raise ClusterError("the demo's models could not be trained:\n" + "\n".join(words[-20:]))
+
+
+def main() -> None:
+    """Install Sluice of this checkout, and the store of the demo's models, in the cluster at hand."""
+    console = Console()
+    with plain_errors():
+        cluster, _ = prepare(Layout.here(), console)
+    console.print(f"\nSluice runs. export KUBECONFIG={cluster.kubeconfig}", highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from sluice_dev.cluster import NotRunning, current_cluster
+from sluice_dev.cluster import ClusterError, NotRunning, current_cluster, uses_existing
 from sluice_dev.cluster.cli import plain_errors
 from sluice_dev.cluster.layout import Layout
+from sluice_dev.cluster.own import NEEDS_REGISTRY
 from sluice_dev.images.build import build_archives, build_for_registry, build_into_cluster
 from sluice_dev.images.catalog import IMAGES
 
@@ -45,6 +46,8 @@ def build(names: Names = None, registry: Registry = "", base: Base = "", push: P
             for reference in build_for_registry(layout, chosen, registry, push=push, base_image=base, report=report):
                 console.print(reference, highlight=False)
             return
+        if uses_existing():
+            raise ClusterError(NEEDS_REGISTRY)
         try:
             cluster = current_cluster()
         except NotRunning:

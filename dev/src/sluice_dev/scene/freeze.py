@@ -1,4 +1,4 @@
-"""Stopping the processes of a pod as a hung machine would, and letting them go on. Only on the embedded cluster."""
+"""Stopping the processes of a pod as a hung machine would, or ending them. Only on the embedded cluster."""
 
 from __future__ import annotations
 
@@ -43,3 +43,10 @@ def frozen(pod: Object, container: str) -> Iterator[None]:
         for pid in stopped:
             with suppress(ProcessLookupError):  # the kubelet may have replaced it
                 os.kill(pid, signal.SIGCONT)
+
+
+def crash(pod: Object, container: str) -> None:
+    """SIGKILL for its processes, as a machine without memory would end them: an exit of the container's own."""
+    for pid in processes(pod, container):
+        with suppress(ProcessLookupError):  # the first takes the others with it
+            os.kill(pid, signal.SIGKILL)

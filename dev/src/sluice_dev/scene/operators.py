@@ -1,9 +1,9 @@
-"""The operator's own pods: who leads, what they say in /metrics; and how tests change their settings."""
+"""The operator's own pods: who leads, what they say in /metrics; and how tests change their settings and image."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import TracebackType
 
@@ -15,6 +15,7 @@ from sluice_dev.scene.api import Api, ApiError, Object
 from sluice_dev.scene.install import NAMESPACE, OPERATOR
 from sluice_dev.scene.recorder import restarts
 
+DEPLOYMENT = f"deployment/{OPERATOR}"
 LABELS = f"app.kubernetes.io/name={OPERATOR}"
 LEASE = "sluice-operator"
 LOOK_SECONDS = 0.3
@@ -36,6 +37,16 @@ def leader(api: Api) -> str:
 def free_lease(api: Api) -> None:
     """Takes the Lease from a holder that was killed. A successor would otherwise wait 15 s to be sure of its death."""
     api.patch("Lease", NAMESPACE, LEASE, {"spec": {"holderIdentity": "", "leaseDurationSeconds": 1}})
+
+
+@contextmanager
+def leaderless(api: Api) -> Iterator[None]:
+    """Nobody leads meanwhile: the Lease names a holder who does not exist, so every operator waits for its end."""
+    try:
+        api.patch("Lease", NAMESPACE, LEASE, {"spec": {"holderIdentity": "nobody", "leaseDurationSeconds": 600}})
+        yield
+    finally:
+        free_lease(api)
 
 
 def metrics(cluster: Cluster, pod: str) -> list[Sample]:
@@ -60,22 +71,54 @@ def writes_and_reads(samples: list[Sample]) -> dict[str, float]:
 
 
 @contextmanager
-def configured(cluster: Cluster, settings: Mapping[str, str], replicas: int = 2) -> Iterator[None]:
-    """The operator with more environment variables and another number of replicas; as it was afterwards."""
-    deployment = f"deployment/{OPERATOR}"
+def configured(
+    cluster: Cluster, settings: Mapping[str, str], replicas: int = 2
+) -> Iterator[Callable[[Mapping[str, str]], None]]:
+    """The operator with more environment variables and another number of replicas; as it was afterwards.
+
+    Yields the means to change these variables: the pods are replaced, and the wait is for the new ones.
+    """
     try:
-        _set(cluster, [f"{name}={text}" for name, text in settings.items()], replicas)
+        _scale(cluster, replicas)
+        _set(cluster, [f"{name}={text}" for name, text in settings.items()])
+        yield lambda changed: _set(cluster, [f"{name}={text}" for name, text in changed.items()])
+    finally:
+        _scale(cluster, 2)
+        _set(cluster, [f"{name}-" for name in settings])
+
+
+@contextmanager
+def of_image(cluster: Cluster, reference: str) -> Iterator[None]:
+    """The operator from another image, as an upgrade would bring it; from the one before afterwards."""
+    before = cluster.get("deployment", OPERATOR, "-n", NAMESPACE)["spec"]["template"]["spec"]["containers"][0]["image"]
+    try:
+        _use(cluster, reference)
         yield
     finally:
-        _set(cluster, [f"{name}-" for name in settings], 2)
-        cluster.kubectl("rollout", "status", deployment, "-n", NAMESPACE, "--timeout=180s", timeout=200)
+        _use(cluster, before)
 
 
-def _set(cluster: Cluster, environment: list[str], replicas: int) -> None:
-    deployment = f"deployment/{OPERATOR}"
-    cluster.kubectl("scale", deployment, "-n", NAMESPACE, f"--replicas={replicas}")
-    cluster.kubectl("set", "env", deployment, "-n", NAMESPACE, *environment)
-    cluster.kubectl("rollout", "status", deployment, "-n", NAMESPACE, "--timeout=180s", timeout=200)
+def image_of(pod: Object) -> str:
+    """What it was asked to run."""
+    return str(pod["spec"]["containers"][0]["image"])
+
+
+def _scale(cluster: Cluster, replicas: int) -> None:
+    cluster.kubectl("scale", DEPLOYMENT, "-n", NAMESPACE, f"--replicas={replicas}")
+
+
+def _set(cluster: Cluster, environment: list[str]) -> None:
+    cluster.kubectl("set", "env", DEPLOYMENT, "-n", NAMESPACE, *environment)
+    _replaced(cluster)
+
+
+def _use(cluster: Cluster, image: str) -> None:
+    cluster.kubectl("set", "image", DEPLOYMENT, "-n", NAMESPACE, f"operator={image}")
+    _replaced(cluster)
+
+
+def _replaced(cluster: Cluster) -> None:
+    cluster.kubectl("rollout", "status", DEPLOYMENT, "-n", NAMESPACE, "--timeout=180s", timeout=200)
 
 
 class Succession:

@@ -226,9 +226,27 @@ def pod_changes(before: Object | None, after: Object | None) -> list[str]:
     return changes
 
 
+def ready(pod: Object) -> bool:
+    """It answers, and is not about to leave."""
+    answers, _, leaving = _state(pod)
+    return answers and not leaving
+
+
 def restarts(pod: Object) -> int:
     """How often its containers were started again."""
     return sum(c.get("restartCount", 0) for c in pod.get("status", {}).get("containerStatuses", ()))
+
+
+def exits(pod: Object) -> int:
+    """How often its containers ended: as often as they were started again, and once more while one is down."""
+    statuses = pod.get("status", {}).get("containerStatuses", ())
+    return restarts(pod) + sum(_down(status) for status in statuses)
+
+
+def _down(status: Object) -> bool:
+    """Ended and not started again; one that was never started has not ended."""
+    state = status.get("state", {})
+    return "terminated" in state or ("running" not in state and "terminated" in status.get("lastState", {}))
 
 
 def _state(pod: Object | None) -> tuple[bool, int, bool]:

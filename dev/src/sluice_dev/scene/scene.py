@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from sluice.api.names import KIND, LABEL_NAME
 from sluice_dev.cluster import Cluster
-from sluice_dev.load import Load, LoadPlan
+from sluice_dev.load import Load, LoadPlan, Outcome
 from sluice_dev.load.accesslog import AccessLog
 from sluice_dev.scene.api import Api, Object
 from sluice_dev.scene.deployments import Flight, revision_of
@@ -102,6 +103,19 @@ class Scene:
         )
         self.load = self._stack.enter_context(Load(self.cluster, plan, self.cluster.gateway_address()))
         return self.load
+
+    def answers(self, count: int, seconds: float = 60) -> list[Outcome]:
+        """Waits until so many requests that are sent from now on have ended; returns them. Needs a load."""
+        if self.load is None:
+            raise RuntimeError("nobody sends requests: start_load first")
+        load, since, found = self.load, time.time(), list[Outcome]()
+
+        def enough() -> bool:
+            found.extend(outcome for outcome in load.news() if outcome.start >= since)
+            return len(found) >= count
+
+        self.recorder.wait(f"{count} answers", enough, seconds)
+        return found
 
     def access_log(self) -> AccessLog:
         """The gateway's log about this scene's host, from now on."""

@@ -18,7 +18,7 @@ from sluice.core.snapshot import Child, Snapshot
 from sluice.core.stages import INITIAL
 from sluice.core.strategies import stages_of
 
-URGENT_REPEAT: Final = timedelta(seconds=1)
+URGENT_REPEAT: Final = timedelta(milliseconds=200)
 """The same for a route that takes traffic back: it is not given up for a minute."""
 
 

@@ -16,7 +16,7 @@ from sluice.core.plan import Action, Refusal
 from sluice.core.planner import decide
 from sluice.core.runtimes import Runtime
 from sluice.core.snapshot import Snapshot
-from sluice.ports import Clock, ClusterError, Object, Refused, Store
+from sluice.ports import Clock, ClusterError, Conflict, Object, Refused, Store
 from sluice.runtime.schedule import Key
 
 log = structlog.get_logger(__name__)
@@ -140,7 +140,8 @@ class Reconciler:
             if not plan.urgent:
                 raise
             log.warning("traffic not taken back yet", namespace=key[0], name=key[1], error=str(error))
-            return URGENT_RETRY
+            # after a conflict the newest object has been read already: there is nothing to wait for
+            return URGENT_RETRY / 10 if isinstance(error, Conflict) else URGENT_RETRY
         if plan.status is not None:
             await self._remember(key, snapshot, plan.status)
             self._watch(key, snapshot, plan.status)

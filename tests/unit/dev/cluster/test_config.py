@@ -24,6 +24,12 @@ def test_containerd_keeps_everything_below_the_state() -> None:
     assert cri["netns_mounts_under_state_dir"] is True
 
 
+def test_pods_are_found_by_the_clusters_name() -> None:
+    """The tear-down looks for them in this cgroup, and for the notes of this CNI network."""
+    assert config.kubelet(LAYOUT)["cgroupRoot"] == f"/{LAYOUT.name}"
+    assert config.cni(LAYOUT)["name"] == LAYOUT.name
+
+
 def test_the_socket_fits_into_a_socket_address() -> None:
     deep = Layout(Path("/" + "long/" * 40), Path("/cache"))
     assert len(str(deep.containerd_socket)) <= 107

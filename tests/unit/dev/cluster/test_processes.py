@@ -41,5 +41,8 @@ def test_what_does_not_come_true_is_named() -> None:
 
 def test_the_output_of_a_daemon_goes_to_its_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    start([sys.executable, "-c", "print('I am up')"], log, cwd=tmp_path)
-    wait_for("the daemon writes", lambda: "I am up" in log.read_text(), seconds=10)
+    # It stays: one that has ended before it was looked at did not start.
+    program = "import signal; print('I am up', flush=True); signal.pause()"
+    identity = start([sys.executable, "-c", program], log, cwd=tmp_path)
+    wait_for("the daemon writes", lambda: "I am up" in log.read_text(), seconds=30)
+    kill_all(lambda: [identity[0]])

@@ -69,6 +69,22 @@ def test_the_reference_carries_the_version_of_the_package(checkout: Path, regist
 
 
 @pytest.mark.parametrize("image", IMAGES.values(), ids=IMAGES.keys())
+def test_a_build_by_hand_sees_the_same_files(image: ProjectImage) -> None:
+    """From the whole checkout (`docker build -f FOLDER/Dockerfile .`) the builder reads what .dockerignore lets it."""
+    ignore = (Layout.here().checkout / image.folder / "Dockerfile.dockerignore").read_text().splitlines()
+    assert ignore[0] == "*"
+    admitted = {line.removeprefix("!") for line in ignore if line.startswith("!")}
+    assert admitted == set(image.inputs) - {f"{image.folder}/Dockerfile"}
+
+
+@pytest.mark.parametrize("image", IMAGES.values(), ids=IMAGES.keys())
+def test_the_dockerfile_says_how_it_is_built_by_hand(image: ProjectImage) -> None:
+    checkout = Layout.here().checkout
+    head = (checkout / image.folder / "Dockerfile").read_text().partition("ARG")[0]
+    assert f"docker build -f {image.folder}/Dockerfile -t {image.reference(checkout)} ." in head
+
+
+@pytest.mark.parametrize("image", IMAGES.values(), ids=IMAGES.keys())
 def test_every_input_of_the_project_exists(image: ProjectImage) -> None:
     checkout = Layout.here().checkout
     assert all((checkout / given).exists() for given in image.inputs)
