@@ -1,26 +1,28 @@
 """Is the candidate slower than stable, by more than two revisions may differ?
 
-H0, for the rollback: at every bound b of the histogram and in every poll P1(slower than b) <= S(b / c) + margin, where S is
-stable's tail and c the tolerated slow-down: each request of the candidate may take c times as long as one of stable.
-Equality is no null to test (pods of one revision differ), nor is a ratio of tails (how much 5% more time adds to a tail
-depends on its shape: one half at 3 sigma of a narrow service, one tenth of a wide one).
+H0, for the rollback: at every bound b of the histogram and in every poll P1(slower than b) <= S(b / c) + margin, where
+S is stable's tail and c the tolerated slow-down: each request of the candidate may take c times as long as one of
+stable. Equality is no null to test, as pods of one revision differ. Nor is a ratio of tails: 5% more time puts 2.2
+times as many requests beyond 3 sigma where sigma is .2, and 1.2 times as many where it is .8.
 
 The histogram holds S at its bounds only. Between two of them ndtri(S) is taken as linear in ln b, exact for a lognormal
-latency. So S(b / c) is r * S(b), r from stable's own past, and H0 at b becomes p1 <= r * p0 + margin for the shares p1, p0
-of requests slower than b, whatever they do from poll to poll. Three memories of the past tell r, and the largest counts:
-the short one follows a load that changes shape, the long one knows the far tail.
+latency. So S(b / c) is r * S(b), r from stable's own past, and H0 at b becomes p1 <= r * p0 + margin for the shares p1,
+p0 of requests slower than b, whatever they do from poll to poll. Three memories of the past tell r, and the largest
+counts: the short one follows a load that changes shape, the long one knows the far tail.
 
 Against it is bet that the odds of a slow candidate request are G times what H0 allows. The bet divides by the member
-(m1, m0) of H0 that is nearest to the alternative (P1, P0) in Kullback-Leibler divergence; as H0 is a half-plane, which is
-convex, that quotient is an e-value for every member (Grünwald, de Heide, Koolen 2024, theorem 1; Turner, Ly, Grünwald
-2024 for two samples). c = 1 with margin 0 is the exact test of "no slower at all", for set-ups without any difference.
+(m1, m0) of H0 that is nearest to the alternative (P1, P0) in Kullback-Leibler divergence; as H0 is a half-plane, which
+is convex, that quotient is an e-value for every member (Grünwald, de Heide, Koolen 2024, theorem 1; Turner, Ly,
+Grünwald 2024 for two samples). c = 1 with margin 0 is the exact test of "no slower at all", for set-ups without any
+difference.
 
-Worked example: 100 candidate and 300 stable requests, P0 = 2% slower than b, r = 1.5: H0 allows M = 1.5 * .02 + .002 = 3.2%.
-Grid point 5 bets on P1 = 5 * .032 / (5 * .032 + .968) = 14.2%. Nearest in H0 are m0 = 3.50% and m1 = 1.5 * .0350 + .002 =
-5.46%: a slow request of the candidate multiplies the wealth by .142 / .0546 = 2.60, a slow one of stable by .02 / .0350 =
-0.571. 15 slow ones of 100 against 6 of 300: 15 * .956 + 85 * -.0970 + 6 * -.561 + 294 * .0155 = 7.3 nats.
+Worked example: 100 candidate and 300 stable requests, P0 = 2% slower than b, r = 1.5: H0 allows M = 1.5 * .02 + .002 =
+3.2%. Grid point 5 bets on P1 = 5 * .032 / (5 * .032 + .968) = 14.2%. Nearest in H0 are m0 = 4.43% and m1 = 1.5 * .0443
++ .002 = 6.85%: a slow request of the candidate multiplies the wealth by .142 / .0685 = 2.07, a slow one of stable by
+.02 / .0443 = 0.451. 15 slow ones of 100 against 6 of 300: 15 * .728 - 85 * .0820 - 6 * .796 + 294 * .0252 = 6.6 nats.
 
-A weight above the candidate's share of the pods is more load for each of them, which no null tolerates: the caller warns.
+A weight above the candidate's share of the pods is more load for each of them, which no null tolerates: the caller
+warns.
 """
 
 from dataclasses import dataclass, replace
@@ -58,10 +60,10 @@ _STEPS: Final = 50
 def tolerated_slowdown(
     candidate_pods: int, stable_pods: int, pod_spread: float = POD_SPREAD, least: float = LEAST_SLOWDOWN
 ) -> float:
-    """c = max(least, exp(2.5 s sqrt(1/m1 + 1/m0))): two and a half standard deviations of what pods differ by themselves.
+    """c = max(least, exp(2.5 s sqrt(1/m1 + 1/m0))): 2.5 standard deviations of what pods differ by themselves.
 
-    candidate_pods, stable_pods: those with traffic, >= 1. pod_spread: s, >= 0. 1 against 3 pods: 1.155; 2 against 6: 1.107;
-    5 against 15: 1.067. Raises ValueError for an arm without pods.
+    candidate_pods, stable_pods: those with traffic, >= 1. pod_spread: s, >= 0. 1 against 3 pods: 1.155; 2 against 6:
+    1.107; 5 against 15: 1.067. Raises ValueError for an arm without pods.
     """
     if candidate_pods < 1 or stable_pods < 1:
         raise ValueError(f"both arms need a pod, not {candidate_pods} and {stable_pods}")
@@ -128,8 +130,8 @@ def has_history(state: SlowdownState) -> NDArray[np.bool_]:
 def open_slowdown_epoch(state: SlowdownState) -> SlowdownState:
     """Adds the mass 1/(k(k+1)) of the next epoch k, evenly over the grid and the bounds with a small tail now.
 
-    Where there is too little history, or no such bound, the mass is kept for later: k does not rise. The lowest bound gets
-    none, as nothing is known of S below it.
+    Where there is too little history, or no such bound, the mass is kept for later: k does not rise. The lowest bound
+    gets none, as nothing is known of S below it.
     """
     small = _tails(state)[..., _USUAL, :] <= _LARGEST_TAIL
     small[..., 0] = False
@@ -217,8 +219,8 @@ def _tails_before(tails: Floats, bounds: Floats, slowdown: Floats) -> tuple[Floa
 def _nearest_null(k1: Floats, k0: Floats, p1: Floats, p0: Floats, r: Floats, margin: float) -> Floats:
     """m0 of the member (r m0 + margin, m0) of H0 that is nearest to (p1, p0), by bisection.
 
-    At the root k1 r (p1 - m1) / (m1 (1 - m1)) + k0 (p0 - m0) / (m0 (1 - m0)) = 0. The left side falls with m0, is >= 0 at
-    p0 and <= 0 where m1 = p1; it has the sign of its product with both denominators, which needs no division.
+    At the root k1 r (p1 - m1) / (m1 (1 - m1)) + k0 (p0 - m0) / (m0 (1 - m0)) = 0. The left side falls with m0, is >= 0
+    at p0 and <= 0 where m1 = p1; it has the sign of its product with both denominators, which needs no division.
     """
     low, high = np.broadcast_arrays(p0, (p1 - margin) / r)
     for _ in range(_STEPS):
@@ -226,4 +228,5 @@ def _nearest_null(k1: Floats, k0: Floats, p1: Floats, p0: Floats, r: Floats, mar
         m1 = r * m0 + margin
         below = k1 * r * (p1 - m1) * m0 * (1.0 - m0) + k0 * (p0 - m0) * m1 * (1.0 - m1) > 0
         low, high = np.where(below, m0, low), np.where(below, high, m0)
-    return 0.5 * (low + high)
+    root: Floats = 0.5 * (low + high)
+    return root
