@@ -168,6 +168,13 @@ CASES: list[tuple[str, Change, str, str]] = [
         "spec.analysis.checks",
         'Duplicate value: {"name":"c"}',
     ),
+    ("a rate without a limit", check(type="Rate", rate={}), "spec.analysis.checks[0].rate", "max, versusStable or both"),
+    (
+        "a candidate that must be better than stable",
+        check(type="Rate", rate={"versusStable": {"ratio": "0.9"}}),
+        "spec.analysis.checks[0].rate.versusStable.ratio",
+        "ratio must be at least '1'",
+    ),
     ("no errors at all", check(type="Rate", rate={"max": "0.00%"}), "spec.analysis.checks[0].rate.max", "above 0%"),
     ("any errors", check(type="Rate", rate={"max": "100%"}), "spec.analysis.checks[0].rate.max", "below 100%"),
     ("a share as number", check(type="Rate", rate={"max": "5"}), "spec.analysis.checks[0].rate.max", "such as 5%"),

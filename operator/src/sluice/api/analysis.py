@@ -22,20 +22,54 @@ class OnFail(StrEnum):
     REPORT = "Report"
 
 
-class RateCheck(Schema):
-    """A share of the candidate's requests that must stay below a maximum."""
+class VersusStable(Schema):
+    """How much worse than stable the candidate may be."""
 
+    ratio: Annotated[
+        Number,
+        Field(
+            description="Tolerated ratio of the candidate's share to stable's; a decimal as a string, at least '1'. "
+            "Few pods are tolerated more, as two pods of a revision differ by themselves: 1.59 for one against three.",
+            json_schema_extra=validated(
+                cel(
+                    f"!self.matches(r'{DECIMAL_PATTERN}') || double(self) >= 1.0",
+                    "ratio must be at least '1': a candidate as good as stable would fail",
+                )
+            ),
+        ),
+    ] = Decimal("1.1")
+    margin: Annotated[
+        Percent,
+        Field(description="Tolerated on top of the ratio, e.g. 0.05%: a stable without losses makes one no scandal."),
+    ] = Decimal("0.0005")
+
+
+class RateCheck(Schema):
+    """A share of the candidate's requests that must stay below a maximum, not much above stable's, or both."""
+
+    model_config = ConfigDict(
+        json_schema_extra=validated(
+            cel("has(self.max) || has(self.versusStable)", "rate needs max, versusStable or both"),
+        )
+    )
     preset: Annotated[
         Literal["errors"], Field(description="Which requests count: errors are answers with a 5xx code.")
     ] = "errors"
     max: Annotated[
-        Percent,
+        Percent | None,
         Field(
             description="Largest tolerated share, e.g. 5%. Judged by a sequential test at alpha 1% over the whole "
             "rollout, not by single measurements.",
             json_schema_extra=validated(share("max")),
         ),
-    ] = Decimal("0.05")
+    ] = None
+    versus_stable: Annotated[
+        VersusStable | None,
+        Field(
+            description="How much larger than stable's at the same time the share may be. A bad hour that both share "
+            "is no evidence against the candidate."
+        ),
+    ] = None
 
 
 class LatencyCheck(Schema):
@@ -141,7 +175,7 @@ class Check(Schema):
 
 
 DEFAULT_CHECKS: Final = (
-    Check(name="errors", type="Rate", rate=RateCheck()),
+    Check(name="errors", type="Rate", rate=RateCheck(max=Decimal("0.05"))),
     Check(name="latency", type="Latency", latency=LatencyCheck()),
 )
 

@@ -17,6 +17,7 @@ from sluice.api.analysis import (
     OnFail,
     PrometheusCheck,
     RateCheck,
+    VersusStable,
 )
 from sluice.api.quantities import Duration
 from sluice.api.rules import form, positive, validated
@@ -44,6 +45,7 @@ __all__ = [
     "Spec",
     "Strategy",
     "Traffic",
+    "VersusStable",
 ]
 
 URI_PATTERN: Final = r"^https?://[^/\s?#@]+/[^\s?#]*manifest\.json$"

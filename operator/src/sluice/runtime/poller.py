@@ -29,7 +29,7 @@ OVERLAP: Final = 10.0
 PIECE: Final = 300.0
 """Longest stretch of history in one answer, in seconds."""
 TOGETHER: Final = 50
-"""Most rollouts in one query: their matchers make 3 KB of a URL."""
+"""Most rollouts in one query: the matchers of their two revisions make 6 KB of a URL, and proxies take 8."""
 CATCH_UP_BUDGET: Final = 0.5
 """Seconds of one poll that may go into reading history, so that the others are not kept waiting."""
 MEASURING: Final = 2
@@ -195,7 +195,8 @@ class Poller:
         by_deployment = by_pods(answer)
         for watched, _ in asking:
             subject = watched.judge.subject
-            self._give(watched, metric, by_deployment.get((subject.namespace, subject.deployment), ()), until)
+            found = [s for one in subject.deployments for s in by_deployment.get((subject.namespace, one), ())]
+            self._give(watched, metric, found, until)
         return None
 
     def _give(self, watched: Watched, metric: str, answer: Sequence[Series], until: float) -> None:
@@ -241,11 +242,30 @@ class Poller:
     async def _measure_in_order(self, watched: Watched) -> None:
         """All moments that are due; after an outage the rest waits for the next poll."""
         refused: set[str] = set()
+        await self._recall(watched)
         for question in watched.judge.measurements(self._clock.now()):
             if question.check not in refused and not await self._measure(watched, question):
                 refused.add(question.check)
             if self._watched.get(watched.key) is not watched:
                 return
+
+    async def _recall(self, watched: Watched) -> None:
+        """Stable's past, once: what the store refuses to tell stays unknown, an outage is asked about again."""
+        question = watched.judge.history()
+        if question is None:
+            return
+        try:
+            async with self._measuring:
+                answer = await self._source.query(question.promql, datetime.fromtimestamp(question.at, UTC))
+        except Exception as error:
+            failure = self._failure(error, question.promql)
+            log.warning("stable's past is not told", rollout=watched.key, problem=failure.message)
+            if failure.verdict is not Verdict.QUERY_ERROR:
+                return
+            watched.judge.remember(None)
+        else:
+            watched.judge.remember(answer)
+        self._wake(watched.key, watched.judge.failing)
 
     async def _measure(self, watched: Watched, question: Measurement) -> bool:
         try:

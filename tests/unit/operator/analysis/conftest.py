@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sluice.api.v1alpha1 import Check, LatencyCheck, PrometheusCheck, RateCheck
+from sluice.api.v1alpha1 import Check, LatencyCheck, PrometheusCheck, RateCheck, VersusStable
 from sluice.core.analysis.questions import Subject
 from sluice.core.analysis.verdicts import Observation
 from sluice.core.metrics import MetricPreset, Series
@@ -18,6 +18,7 @@ from sluice.runtime.poller import Poller
 
 START = datetime(2026, 1, 5, 12, 0, 0, 700_000, tzinfo=UTC)
 POD = "flights-8b21de07-6d5f9c7b8d-abcde"
+STABLE_POD = "flights-6f9c41d2-6d5f9c7b8d-sssss"
 OTHER_POD = "flights-8b21de07-6d5f9c7b8d-fghij"
 PRESET = MetricPreset(requests="http_requests_total", latency="http_request_duration_seconds")
 
@@ -94,6 +95,7 @@ LATENCY = Check(
     type="Latency",
     latency=LatencyCheck(slo=timedelta(milliseconds=250), max_share_above=Decimal("0.05")),
 )
+VERSUS = Check(name="errors", type="Rate", rate=RateCheck(versus_stable=VersusStable()))
 CLICKS = Check(
     name="clicks",
     type="Prometheus",
@@ -119,6 +121,8 @@ class World:
     errors: Check = ERRORS
     latency: Check = LATENCY
     clicks: Check = CLICKS
+    versus: Check = VERSUS
+    stable_pod: str = STABLE_POD
     store: Store = field(init=False)
     poller: Poller = field(init=False)
 

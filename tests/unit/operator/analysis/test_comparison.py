@@ -33,7 +33,7 @@ def scrapes(seconds: int, bad: float, base: float, interval: int = 2, rate: floa
 
 def evidence(found: list[SCRAPE], step: float = 1.0, **settings: float) -> Comparison:
     """Read in pieces of `step` seconds."""
-    test = Comparison(origin=0, **settings)  # type: ignore[arg-type]
+    test = Comparison(origin=0, phi=1.0, **settings)  # type: ignore[arg-type]
     end = max(time for time, *_ in found) + 2
     read, until = 0, 0.0
     while until < end:
@@ -47,7 +47,7 @@ def evidence(found: list[SCRAPE], step: float = 1.0, **settings: float) -> Compa
 
 
 def test_one_poll_is_the_bet_of_its_counts() -> None:
-    test = Comparison(origin=0)
+    test = Comparison(origin=0, phi=1.0)
     test.add(0.3, "candidate", "c", 20, 10)
     for pod in ("s1", "s2", "s3"):
         test.add(0.5, "stable", pod, 60, 1)
@@ -57,7 +57,7 @@ def test_one_poll_is_the_bet_of_its_counts() -> None:
 
 
 def test_nothing_is_concluded_before_the_window_has_ended() -> None:
-    test = Comparison(origin=0)
+    test = Comparison(origin=0, phi=1.0)
     test.add(0.3, "candidate", "c", 20, 20)
     test.add(0.5, "stable", "s", 180, 0)
     test.settle(0.99)
@@ -68,12 +68,12 @@ def test_nothing_is_concluded_before_the_window_has_ended() -> None:
 
 @pytest.mark.parametrize("interval", [1, 2, 5, 15, 30])
 def test_half_of_the_answers_failing_is_found_at_any_scrape_interval(interval: int) -> None:
-    assert evidence(scrapes(120, 0.5, 0.001, interval)).peak_e >= log(150)
+    assert evidence(scrapes(120, 0.5, 0.001, interval)).peak >= log(150)
 
 
 @pytest.mark.parametrize("interval", [1, 15])
 def test_as_good_as_stable_is_no_evidence(interval: int) -> None:
-    peaks = [evidence(scrapes(600, 0.01, 0.01, interval, seed=seed)).peak_e for seed in range(20)]
+    peaks = [evidence(scrapes(600, 0.01, 0.01, interval, seed=seed)).peak for seed in range(20)]
     assert max(peaks) < log(100)
 
 
@@ -82,13 +82,13 @@ def test_however_the_history_is_cut_the_evidence_is_the_same(step: float) -> Non
     found = scrapes(240, 0.03, 0.01)
     whole = evidence(found, promotion_margin=0.01)
     cut = evidence(found, step, promotion_margin=0.01)
-    assert (cut.log_e, cut.peak_e, cut.log_c, cut.total) == (whole.log_e, whole.peak_e, whole.log_c, whole.total)
+    assert (cut.log_e, cut.peak, cut.log_c, cut.total) == (whole.log_e, whole.peak, whole.log_c, whole.total)
 
 
 def test_a_late_sample_counts_where_it_belongs() -> None:
     found = scrapes(60, 0.2, 0.01)
     late = next(s for s in found if s[0] > 20 and s[1] == "candidate")
-    test = Comparison(origin=0)
+    test = Comparison(origin=0, phi=1.0)
     for time, arm, pod, n, x in found:
         if (time, arm) != late[:2]:
             test.add(time, arm, pod, n, x)  # type: ignore[arg-type]
@@ -100,7 +100,7 @@ def test_a_late_sample_counts_where_it_belongs() -> None:
 
 def test_a_busy_hour_of_stable_is_not_compared_with_the_first_second_of_the_candidate() -> None:
     """Stable failed a lot in the past; the candidate fails as much as stable does now."""
-    test = Comparison(origin=0)
+    test = Comparison(origin=0, phi=1.0)
     for second in range(1000):
         test.add(second + 0.5, "stable", "s", 200, 0)
     test.settle(1000)
@@ -131,9 +131,20 @@ def test_a_healthy_candidate_is_certified_and_one_at_the_margin_is_not() -> None
     )
 )  # fmt: skip
 def test_any_counts_in_any_order_give_a_number(found: list[SCRAPE]) -> None:
-    test = Comparison(origin=0, promotion_margin=0.002)
+    test = Comparison(origin=0, phi=1.0, promotion_margin=0.002)
     for time, arm, pod, n, x in found:
         test.add(time, arm, pod, n, x)  # type: ignore[arg-type]
         test.settle(time)
     test.settle(1000)
-    assert all(map(isfinite, (test.log_e, test.log_c, test.peak_e, test.peak_c)))
+    assert all(map(isfinite, (test.log_e, test.log_c, test.peak, test.peak_c)))
+
+
+def test_before_the_overdispersion_is_known_nothing_is_computed() -> None:
+    test = Comparison(origin=0)
+    for time, arm, pod, n, x in scrapes(60, 0.5, 0.001):
+        test.add(time, arm, pod, n, x)  # type: ignore[arg-type]
+        test.settle(time)
+    assert (test.log_e, test.peak) == (0, 0)
+    test.phi = 1.0
+    test.settle(62)
+    assert test.peak == evidence(scrapes(60, 0.5, 0.001)).peak

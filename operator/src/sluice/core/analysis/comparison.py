@@ -73,20 +73,20 @@ class Comparison:
 
     origin: seconds since the epoch from which windows are counted. ratio: least tolerated ratio; more where few pods
     are compared. margin: tolerated share on top. promotion_margin: that of the certificate, None: none is possible.
-    phi: overdispersion. log_e, log_c: ln of the evidence for a rollback, for a promotion; peak_e, peak_c: their
-    largest.
+    phi: overdispersion; None: not known yet, so nothing is computed. log_e, log_c: ln of the evidence for a rollback,
+    for a promotion; peak, peak_c: their largest.
     """
 
     origin: float
     ratio: float = LEAST_RATIO
     margin: float = MARGIN
     promotion_margin: float | None = None
-    phi: float = 1.0
+    phi: float | None = None
     pod_spread: float = POD_SPREAD
     total: Counts = Counts()
     log_e: float = 0.0
     log_c: float = 0.0
-    peak_e: float = 0.0
+    peak: float = 0.0
     peak_c: float = 0.0
     _windows: list[_Window] = field(default_factory=list)
     _after: list[_State] = field(default_factory=list)
@@ -111,9 +111,11 @@ class Comparison:
 
     def settle(self, until: float) -> None:
         """Computes all windows that ended by `until` (seconds since the epoch), up to which both arms were read."""
+        if self.phi is None:
+            return
         last = int((until - self.origin) // WINDOW)
         while len(self._after) < len(self._windows) and self._windows[len(self._after)].index < last:
-            self._compute(len(self._after))
+            self._compute(len(self._after), self.phi)
         while len(self._windows) > KEPT and self._after:
             self._before = self._after.pop(0)
             del self._windows[0]
@@ -128,7 +130,7 @@ class Comparison:
         del self._after[at:]
         return at
 
-    def _compute(self, at: int) -> None:
+    def _compute(self, at: int, phi: float) -> None:
         window, state = self._windows[at], self._after[at - 1] if at else self._before
         waiting = (*(w for w in state.waiting if w[0] > window.index - PATIENCE), (window.index, window.counts))
         counts = sum((c for _, c in waiting), Counts())
@@ -143,16 +145,14 @@ class Comparison:
         pods = self._pods(at)
         ratio = tolerated_ratio(pods["candidate"], pods["stable"], self.pod_spread, self.ratio)
         numbers = (counts.n1, counts.x1, counts.n0, counts.x0)
-        rollback = two_sample_bet(rollback, *numbers, ratio, self.margin, self.phi)
+        rollback = two_sample_bet(rollback, *numbers, ratio, self.margin, phi)
         promotion = state.promotion
         if self.promotion_margin is not None:
-            promotion = two_sample_bet(
-                promotion, *numbers, TOLERATED_RATIO, self.promotion_margin, self.phi, PROMOTION_GRID
-            )
+            promotion = two_sample_bet(promotion, *numbers, TOLERATED_RATIO, self.promotion_margin, phi, PROMOTION_GRID)
             self.log_c = float(np.logaddexp.reduce(promotion))
             self.peak_c = max(self.peak_c, self.log_c)
         self.log_e = float(log_evidence(rollback, epochs))
-        self.peak_e = max(self.peak_e, self.log_e)
+        self.peak = max(self.peak, self.log_e)
         self._after.append(_State(rollback, promotion, epochs, epoch))
 
     def _pods(self, at: int) -> Mapping[Arm, int]:

@@ -2,11 +2,13 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from math import inf, isclose
+from functools import partial
+from math import inf, isclose, log
 
 from sluice.api.v1alpha1 import Check
+from sluice.core.analysis.comparison import Arm, Comparison, Counts
 from sluice.core.analysis.counters import Delta
 from sluice.core.analysis.eprocess import MaximumTest
 from sluice.core.analysis.wording import missing_bound
@@ -81,26 +83,78 @@ def bounds_seen(answer: Iterable[Series]) -> set[float]:
     return {b for series in answer if (b := bound_of(series.labels.get("le", ""))) is not None}
 
 
+Exposed = Mapping[str, list[Exposure]]
+"""Exposures by pod."""
+
+
+def by_pod(exposures: Callable[[list[Delta]], list[Exposure]], deltas: Iterable[Delta]) -> Exposed:
+    """What each pod did, in the order of time."""
+    found: dict[str, list[Delta]] = defaultdict(list)
+    for delta in deltas:
+        found[delta.labels.get("pod", "")].append(delta)
+    return {pod: exposures(own) for pod, own in found.items()}
+
+
 @dataclass(slots=True)
 class Counted:
     """One check of type Rate or Latency with its evidence.
 
-    metric: the counter it reads. slo: seconds, for a latency check. fault: why the question itself is wrong, else "".
+    metric: the counter it reads. maximum: evidence that the candidate is above its maximum; comparison: that it is
+    worse than stable. slo: seconds, for a latency check. fault: why the question itself is wrong, else "".
     """
 
     check: Check
     metric: str
-    test: MaximumTest
+    origin: float
+    maximum: MaximumTest | None = None
+    comparison: Comparison | None = None
     slo: float | None = None
     fault: str = ""
     bounds: tuple[float, ...] = field(default=())
 
-    def take(self, preset: MetricPreset, deltas: list[Delta]) -> None:
-        """Adds what was counted after the rollout's start."""
-        exposures = failed_requests(preset, deltas) if self.slo is None else slow_requests(self.slo, deltas)
-        for exposure in exposures:
-            if exposure.time > self.test.origin:
-                self.test.add(exposure.time, exposure.requests, exposure.losses)
+    def take(self, preset: MetricPreset, candidate: list[Delta], stable: list[Delta]) -> None:
+        """Adds what both arms counted after the rollout's start."""
+        if self.maximum is not None:
+            for exposure in self._exposures(preset, candidate):
+                if exposure.time > self.origin:
+                    self.maximum.add(exposure.time, exposure.requests, exposure.losses)
+        if self.comparison is not None:
+            arms: tuple[tuple[Arm, list[Delta]], ...] = (("candidate", candidate), ("stable", stable))
+            for arm, deltas in arms:
+                for pod, exposures in by_pod(partial(self._exposures, preset), deltas).items():
+                    for one in exposures:
+                        self.comparison.add(one.time, arm, pod, one.requests, one.losses)
+
+    def settle(self, until: float) -> None:
+        """Both arms have been read up to `until` (seconds since the epoch)."""
+        if self.comparison is not None:
+            self.comparison.settle(until)
+
+    def _exposures(self, preset: MetricPreset, deltas: list[Delta]) -> list[Exposure]:
+        return failed_requests(preset, deltas) if self.slo is None else slow_requests(self.slo, deltas)
+
+    @property
+    def log_e(self) -> float:
+        """ln of the check's e-value now: where it has two kinds of evidence, half of the stake is on each."""
+        return self._halved([t.log_e for t in self._tests()])
+
+    @property
+    def peak(self) -> float:
+        """The largest that it was."""
+        return self._halved([t.peak for t in self._tests()])
+
+    @property
+    def total(self) -> Counts:
+        """What was counted so far."""
+        if self.comparison is not None:
+            return self.comparison.total
+        return Counts(self.maximum.requests, self.maximum.losses) if self.maximum else Counts()
+
+    def _tests(self) -> list[MaximumTest | Comparison]:
+        return [test for test in (self.maximum, self.comparison) if test is not None]
+
+    def _halved(self, values: list[float]) -> float:
+        return max(values) - log(len(values))
 
     def inspect(self, preset: MetricPreset, answer: Iterable[Series]) -> None:
         """Notes whether the histogram lacks the bucket that the check needs."""
@@ -114,7 +168,15 @@ class Counted:
 def counted_check(check: Check, preset: MetricPreset, origin: float) -> Counted | None:
     """The evidence of a Rate or Latency check, which begins at `origin`; None for another type."""
     if check.rate is not None:
-        return Counted(check, preset.requests, MaximumTest(float(check.rate.max), origin))
+        rate = check.rate
+        versus = rate.versus_stable
+        return Counted(
+            check,
+            preset.requests,
+            origin,
+            maximum=MaximumTest(float(rate.max), origin) if rate.max is not None else None,
+            comparison=Comparison(origin, float(versus.ratio), float(versus.margin)) if versus else None,
+        )
     if check.latency is None:
         return None
     slo = check.latency.slo.total_seconds()
@@ -122,7 +184,8 @@ def counted_check(check: Check, preset: MetricPreset, origin: float) -> Counted 
     return Counted(
         check,
         f"{preset.latency}_bucket",
-        MaximumTest(float(check.latency.max_share_above), origin),
+        origin,
+        maximum=MaximumTest(float(check.latency.max_share_above), origin),
         slo=slo,
         fault="" if known else missing_bound(slo, preset.bounds, preset.latency),
         bounds=(slo, inf),

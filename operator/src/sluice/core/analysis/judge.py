@@ -14,7 +14,9 @@ from sluice.api.status import Verdict
 from sluice.api.v1alpha1 import OnFail
 from sluice.core.analysis.counted import Counted, counted_check, failed_requests
 from sluice.core.analysis.counters import Counters
+from sluice.core.analysis.history import counts_by_block, history_query
 from sluice.core.analysis.ledger import Ledger
+from sluice.core.analysis.overdispersion import UNKNOWN, overdispersion
 from sluice.core.analysis.questions import UP, Failure, Measurement, SampleQuestion, Subject
 from sluice.core.analysis.sight import Sight, Target
 from sluice.core.analysis.threshold import Threshold, write_query
@@ -57,6 +59,7 @@ class Judge:
         self._read_until = dict.fromkeys(metrics, self._start - LOOK_BACK)
         self._failures: dict[str, Failure] = {}
         self._counters = {metric: Counters() for metric in metrics if metric != UP}
+        self._compared = tuple(c.comparison for c in self._counted if c.comparison is not None)
         self._pod_starts: dict[str, float] = {}
         self._answered = Ledger()
 
@@ -82,21 +85,45 @@ class Judge:
     def read(self, metric: str, answer: Sequence[Series], until: float) -> bool:
         """Takes the samples of one metric up to `until` (seconds since the epoch). True if any of them was new."""
         news = self._sight.absorb(answer) if metric == UP else self._count(metric, answer)
+        for counted in self._counted:
+            if counted.metric == metric:
+                counted.settle(until)
         self._read_until[metric] = max(self._read_until[metric], until)
         self._failures.pop(metric, None)
         return news
 
     def _count(self, metric: str, answer: Sequence[Series]) -> bool:
         deltas = self._counters[metric].absorb(answer, self._born_at_zero)
+        candidate = [delta for delta in deltas if self._is_candidates(delta.labels.get("pod", ""))]
+        stable = [delta for delta in deltas if not self._is_candidates(delta.labels.get("pod", ""))]
         for counted in self._counted:
             if counted.metric == metric:
-                counted.take(self.subject.preset, deltas)
+                counted.take(self.subject.preset, candidate, stable)
                 counted.inspect(self.subject.preset, answer)
         if metric == self.subject.preset.requests:
-            for exposure in failed_requests(self.subject.preset, deltas):
+            for exposure in failed_requests(self.subject.preset, candidate):
                 if exposure.time > self._start:
                     self._answered.add(exposure.time, exposure.requests)
         return bool(deltas)
+
+    def _is_candidates(self, pod: str) -> bool:
+        return pod.rsplit("-", 2)[0] == self.subject.deployment
+
+    def history(self) -> Measurement | None:
+        """The question about stable's past that is still open; comparisons wait for its answer."""
+        baseline = self.subject.baseline
+        if baseline is None or all(comparison.phi is not None for comparison in self._compared):
+            return None
+        promql = history_query(self.subject.preset.requests, self.subject.namespace, baseline)
+        return Measurement("", promql, self._start)
+
+    def remember(self, answer: Sequence[Series] | None) -> None:
+        """Takes stable's past; None: the store refuses to tell it, and it counts as unknown."""
+        phi = UNKNOWN if answer is None else overdispersion(*counts_by_block(self.subject.preset, answer))
+        for comparison in self._compared:
+            comparison.phi = phi
+        for counted in self._counted:
+            counted.settle(self._read_until[counted.metric])
 
     def unanswered(self, metric: str, failure: Failure) -> bool:
         """Notes that a question failed. The evidence stays as it is. True if that is news."""
@@ -120,8 +147,10 @@ class Judge:
     @property
     def caught_up(self) -> bool:
         """Whether everything before it began to ask has been read."""
-        return min(self._read_until.values()) >= self._joined and all(
-            t.caught_up(self._joined) for t in self._thresholds.values()
+        return (
+            min(self._read_until.values()) >= self._joined
+            and self.history() is None
+            and all(t.caught_up(self._joined) for t in self._thresholds.values())
         )
 
     @property
@@ -130,7 +159,7 @@ class Judge:
         return any(c.check.on_fail is OnFail.ROLLBACK and self._failed(c) for c in self._counted)
 
     def _failed(self, counted: Counted) -> bool:
-        return counted.test.peak >= log(self._limit)
+        return counted.peak >= log(self._limit)
 
     def know_pods(self, pods: Mapping[str, datetime]) -> None:
         """Notes when pods of the candidate started; what is gone stays known."""
@@ -163,7 +192,7 @@ class Judge:
         )
 
     def _result(self, counted: Counted, at: float, newest: float | None) -> CheckResult:
-        test, check = counted.test, counted.check
+        check = counted.check
         failed = self._failed(counted)
         unknown = None if failed else self._unknown(counted, at, newest)
         verdict = Verdict.FAIL if failed else (unknown.verdict if unknown else Verdict.UNDECIDED)
@@ -171,8 +200,8 @@ class Judge:
             check.name,
             verdict,
             check.on_fail,
-            evidence(test.peak if failed else test.log_e, self._limit),
-            unknown.message if unknown else counts(check, test),
+            evidence(counted.peak if failed else counted.log_e, self._limit),
+            unknown.message if unknown else counts(check, counted.total),
         )
 
     def _unknown(self, counted: Counted, at: float, newest: float | None) -> Failure | None:
@@ -181,18 +210,30 @@ class Judge:
             return Failure(Verdict.QUERY_ERROR, counted.fault)
         known = min(newest or 0.0, self._read_until[counted.metric], self._read_until[UP])
         fresh_for = self._sight.fresh_for()
+        if counted.comparison is not None and at - known <= fresh_for and (unseen := self._stable_unseen(at)):
+            return Failure(Verdict.NO_DATA, unseen)
         if at - known > fresh_for:
             failure = self._failures.get(UP) or self._failures.get(counted.metric)
             return failure or Failure(Verdict.NO_DATA, self._blindness(at, newest))
         first = self._answered.first
         patient = self._answered.total < NO_HISTOGRAM or first is None or at - first <= 2 * fresh_for
-        if counted.slo is not None and not counted.test.requests and not patient:
+        if counted.maximum is not None and counted.slo and not counted.maximum.requests and not patient:
             return Failure(
                 Verdict.QUERY_ERROR,
                 f"the candidate answers requests, but its histogram {self.subject.preset.latency} is missing: correct "
                 "the runtime's metrics.latency",
             )
         return None
+
+    def _stable_unseen(self, at: float) -> str:
+        """Why there is nothing to compare with; empty if there is."""
+        baseline = self.subject.baseline
+        newest = self._sight.newest_of(f"{baseline}-")
+        if newest is None:
+            return f"no pod of stable ({baseline}) has been scraped successfully"
+        if at - newest > self._sight.fresh_for():
+            return f"the newest successful scrape of stable ({baseline}) is {at - newest:.0f}s old"
+        return ""
 
     def _blindness(self, at: float, newest: float | None) -> str:
         if newest is None:

@@ -34,6 +34,17 @@ class Subject:
         """Name of the candidate's Deployment."""
         return f"{self.name}-{self.candidate}"
 
+    @property
+    def baseline(self) -> str | None:
+        """Name of stable's Deployment, if a check compares with it."""
+        compares = any(check.rate is not None and check.rate.versus_stable is not None for check in self.checks)
+        return f"{self.name}-{self.stable}" if compares and self.stable else None
+
+    @property
+    def deployments(self) -> tuple[str, ...]:
+        """Names of the Deployments whose samples are read, the candidate's first."""
+        return (self.deployment, self.baseline) if self.baseline else (self.deployment,)
+
 
 @dataclass(frozen=True, slots=True)
 class SampleQuestion:
@@ -65,11 +76,16 @@ class Failure:
     message: str
 
 
+def pod_matchers(namespace: str, deployment: str) -> str:
+    """Label matchers of the pods of a Deployment, without braces."""
+    return f'namespace="{namespace}",pod=~"{pod_pattern(deployment)}"'
+
+
 def revision_matchers(namespace: str, name: str, revision: str | None) -> str:
     """Label matchers of one revision's pods, without braces; of no pod at all where there is no revision."""
     if revision is None:
         return f'namespace="{namespace}",pod="",pod!=""'
-    return f'namespace="{namespace}",pod=~"{pod_pattern(f"{name}-{revision}")}"'
+    return pod_matchers(namespace, f"{name}-{revision}")
 
 
 def spellings(bound: float) -> str:
@@ -86,10 +102,10 @@ def spellings(bound: float) -> str:
 
 
 def samples_query(metric: str, subjects: Iterable[Subject], bounds: Iterable[float], window: int) -> str:
-    """PromQL for the raw samples of `metric` of all these candidates in the last `window` seconds."""
+    """PromQL for the raw samples of `metric` of all these rollouts in the last `window` seconds."""
     wanted = tuple(subjects)
     namespaces = "|".join(sorted({s.namespace for s in wanted}))
-    pods = "|".join(sorted({pod_pattern(s.deployment) for s in wanted}))
+    pods = "|".join(sorted({pod_pattern(one) for s in wanted for one in s.deployments}))
     matchers = [f'namespace=~"{namespaces}"', f'pod=~"{pods}"']
     buckets = "|".join(spellings(b) for b in sorted(set(bounds)))
     if buckets:

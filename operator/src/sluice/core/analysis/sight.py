@@ -90,6 +90,11 @@ class Sight:
         times = [s.newest_success for s in self._scrapes(pod, chosen) if s.newest_success is not None]
         return max(times) if times else None
 
+    def newest_of(self, prefix: str) -> float | None:
+        """Time of the newest successful scrape of any pod whose name begins with this."""
+        times = [t for pod in self._pods if pod.startswith(prefix) and (t := self.newest(pod, {})) is not None]
+        return max(times, default=None)
+
     def seen(self, pod: str, now: float, chosen: Mapping[str, Target]) -> bool:
         """Whether one target of the pod has at least two fresh successful scrapes."""
         oldest = now - self.fresh_for()

@@ -6,7 +6,7 @@ from typing import Final
 
 from sluice.api.quantities import format_duration, format_percent
 from sluice.api.v1alpha1 import Check
-from sluice.core.analysis.eprocess import MaximumTest
+from sluice.core.analysis.comparison import Counts
 
 _HUGE: Final = log(1e6)
 
@@ -21,17 +21,30 @@ def evidence(log_e: float, limit: float) -> str:
     return f"{shown} of {limit:g}"
 
 
-def counts(check: Check, test: MaximumTest) -> str:
-    """`"31 of 10200 requests failed (0.30%), at most 5% allowed"`."""
+def counts(check: Check, total: Counts) -> str:
+    """What was counted and what is allowed.
+
+    `"31 of 10200 requests failed (0.30%), at most 5% allowed"`;
+    `"31 of 10200 requests failed (0.30%), stable 12 of 30600 (0.04%), at most 1.1 times that + 0.05% allowed"`.
+    """
     if check.latency is not None:
-        what = f"were slower than {format_duration(check.latency.slo)}"
-        allowed = format_percent(check.latency.max_share_above)
-    elif check.rate is not None:
-        what, allowed = "failed", format_percent(check.rate.max)
-    else:
+        said = _of(total.x1, total.n1, f"were slower than {format_duration(check.latency.slo)}")
+        return f"{said}, at most {format_percent(check.latency.max_share_above)} allowed"
+    if check.rate is None:
         raise ValueError(f"check {check.name} of type {check.type} counts no requests")
-    share = f" ({100 * test.losses / test.requests:.2f}%)" if test.requests else ""
-    return f"{test.losses:.0f} of {test.requests:.0f} requests {what}{share}, at most {allowed} allowed"
+    said, allowed = _of(total.x1, total.n1, "failed"), []
+    if (versus := check.rate.versus_stable) is not None:
+        said += f", stable {_of(total.x0, total.n0)}"
+        allowed.append(f"{versus.ratio:f} times that + {format_percent(versus.margin)}")
+    if check.rate.max is not None:
+        allowed.append(format_percent(check.rate.max))
+    return f"{said}, at most {' and '.join(allowed)} allowed"
+
+
+def _of(losses: float, requests: float, what: str = "") -> str:
+    """`"31 of 10200 requests failed (0.30%)"`; without words `"12 of 30600 (0.04%)"`."""
+    share = f" ({100 * losses / requests:.2f}%)" if requests else ""
+    return f"{losses:.0f} of {requests:.0f}{f' requests {what}' if what else ''}{share}"
 
 
 def missing_bound(slo: float, bounds: Sequence[float], histogram: str) -> str:
