@@ -82,6 +82,14 @@ class People:
             manifest = {"apiVersion": names.API_VERSION, "kind": names.KIND, "spec": spec}
             self._server.create(names.KIND, manifest | {"metadata": {"name": NAME, "namespace": NAMESPACE} | metadata})
 
+    def _checks(self) -> dict[str, Any]:
+        """The defaults; or errors compared with stable."""
+        if not self._scenario.versus:
+            return {}
+        errors = {"name": "errors", "type": "Rate", "rate": {"versusStable": {"ratio": "1.1", "margin": "0.05%"}}}
+        latency = {"name": "latency", "type": "Latency", "latency": {"slo": "1s", "maxShareAbove": "5%"}}
+        return {"checks": [errors, latency]}
+
     def _spec(self, model: Model) -> dict[str, Any]:
         steps = [
             {"weight": w, "minDuration": format_duration(timedelta(seconds=d)), "minSamples": n}
@@ -94,7 +102,7 @@ class People:
             "runtime": {"name": "sim", "version": "1"},
             "traffic": {"gateway": {"parentRefs": [{"name": "public"}]}},
             "strategy": {"type": "Canary", "canary": {"steps": steps}},
-            "analysis": {"blindDeadline": self._scenario.blind_deadline},
+            "analysis": {"blindDeadline": self._scenario.blind_deadline} | self._checks(),
             "progressDeadline": f"{PROGRESS_DEADLINE:g}s",
             "scaleDownDelay": f"{SCALE_DOWN_DELAY:g}s",
         }

@@ -20,8 +20,8 @@ from sluice.ports import ProviderError
 INTERVAL: Final = 2.0
 TIMEOUT: Final = 3.0
 PRESET: Final = MetricPreset(requests="model_requests_total", latency="model_request_seconds")
-_QUERY: Final = re.compile(r"^(?P<metric>\w+)\{(?P<matchers>.*)\}\[(?P<window>\d+)s\]$")
-_MATCHER: Final = re.compile(r'(\w+)=~"([^"]*)"')
+_QUERY: Final = re.compile(r"^(?P<metric>\w+)\{(?P<matchers>.*)\}\[(?P<window>\d+)s(:(?P<step>\d+)s)?\]$")
+_MATCHER: Final = re.compile(r'(\w+)=~?"([^"]*)"')
 
 
 class Mood(StrEnum):
@@ -113,21 +113,23 @@ class FakePrometheus:
         await asyncio.sleep(self._random.uniform(0.002, 0.03))
         if self.mood is Mood.DOWN:
             raise ProviderError("connection refused")
-        metric, namespace, pod, window = _parsed(promql)
+        metric, namespace, pod, window, step = _parsed(promql)
         until = (at or self._clock.now()).timestamp()
         self.answered_at = self._agenda.now
         return tuple(
             series
             for key, target in self._targets.items()
             if namespace.fullmatch(key[0]) and pod.fullmatch(key[1])
-            for series in self._series(metric, key, target, until - window, until)
+            for series in self._series(metric, key, target, until - window, until, step)
         )
 
     def _series(
-        self, metric: str, key: tuple[str, str], target: Target, since: float, until: float
+        self, metric: str, key: tuple[str, str], target: Target, since: float, until: float, step: float
     ) -> Iterator[Series]:
         first, last = bisect_right(target.times, since), bisect_right(target.times, until)
         times, values = target.times[first:last], target.values[first:last]
+        if step:
+            times, values = _at_steps(times, values, until, step)
         labels = {"__name__": metric, "namespace": key[0], "pod": key[1], "instance": f"{key[1]}:8080", "job": "pods"}
         if metric == "up":
             points = tuple((t, 1.0 if v else 0.0) for t, v in zip(times, values, strict=True))
@@ -138,6 +140,13 @@ class FakePrometheus:
         for extra, points in _parts(metric, seen):
             if points:
                 yield Series({**labels, **extra}, points)
+
+
+def _at_steps(times: list[float], values: list[Any], until: float, step: float) -> tuple[list[float], list[Any]]:
+    """A subquery: the newest sample before each multiple of the step."""
+    newest = {(time // step + 1) * step: value for time, value in zip(times, values, strict=True)}
+    kept = [(moment, value) for moment, value in newest.items() if moment <= until]
+    return [moment for moment, _ in kept], [value for _, value in kept]
 
 
 def _parts(metric: str, seen: list[Any]) -> Iterator[tuple[dict[str, str], tuple[tuple[float, float], ...]]]:
@@ -151,9 +160,10 @@ def _parts(metric: str, seen: list[Any]) -> Iterator[tuple[dict[str, str], tuple
 
 
 @lru_cache(maxsize=4096)
-def _parsed(promql: str) -> tuple[str, re.Pattern[str], re.Pattern[str], float]:
+def _parsed(promql: str) -> tuple[str, re.Pattern[str], re.Pattern[str], float, float]:
     found = _QUERY.match(promql)
     if found is None:
         raise AssertionError(f"the simulation does not know this query: {promql}")
     matchers = dict(_MATCHER.findall(found["matchers"]))
-    return found["metric"], re.compile(matchers["namespace"]), re.compile(matchers["pod"]), float(found["window"])
+    namespace, pod = re.compile(matchers["namespace"]), re.compile(matchers["pod"])
+    return found["metric"], namespace, pod, float(found["window"]), float(found["step"] or 0)

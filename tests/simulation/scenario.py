@@ -53,6 +53,7 @@ class Scenario:
     steps: tuple[tuple[int, int, int], ...] = ((10, 2, 30), (50, 2, 40))
     blind_deadline: str = "8s"
     foreign: bool = False
+    versus: bool = False
     tags: frozenset[str] = field(default_factory=frozenset)
 
     @property
@@ -84,7 +85,7 @@ class Scenario:
         """In words, one line per phase."""
         lines = [
             f"seed {self.seed}: {self.operators} operators, {self.rate:g} requests/s, steps {self.steps}, "
-            f"blindDeadline {self.blind_deadline}, crashes at {sorted(self.crashes)}, foreign {self.foreign}"
+            f"blindDeadline {self.blind_deadline}, crashes at {sorted(self.crashes)}, foreign {self.foreign}, versus stable {self.versus}"
         ]
         for phase in self.phases:
             move = f"{phase.move.what} {phase.move.argument}"
@@ -156,6 +157,7 @@ def generate(seed: int) -> Scenario:
         steps=random.choice((((10, 2, 30), (50, 2, 40)), ((20, 3, 40),), ((8, 1, 30), (25, 2, 40), (50, 0, 0)))),
         blind_deadline=random.choice(("6s", "8s", "8s", "10s", "Never")),
         foreign=random.random() < 0.06,
+        versus=random.random() < 0.3,
     )
 
 
