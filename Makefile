@@ -133,3 +133,11 @@ bench-rollback: $(ENV)  ## 30 rollbacks of a version that fails half: how fast? 
 .PHONY: bench-faults
 bench-faults: $(ENV)  ## The operator killed at every boundary, its leader deleted 30 times: do rollouts end as they should? Writes build/bench/faults.json.
 	@$(PYTHON) -m sluice_dev.bench faults
+
+.PHONY: bench-exits
+bench-exits: $(ENV)  ## 10 versions that exit under traffic: what do they cost, are they out at the second exit? Writes build/bench/exits.json.
+	@$(PYTHON) -m sluice_dev.bench exits
+
+.PHONY: bench-decisions
+bench-decisions: $(ENV)  ## Simulated rollouts judged by the operator's own code (QUICK=1: fewer); goes on where it was interrupted. Writes build/bench/decisions.json.
+	@$(PYTHON) -m sluice_dev.decisions $(if $(QUICK),--quick)

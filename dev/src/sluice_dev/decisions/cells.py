@@ -1,0 +1,84 @@
+"""What is simulated, as a table: a new case is one row. Rows for false alarms and for power use the same settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sluice_dev.decisions.worlds import Traffic, daily, ramp
+
+HOURS: Final = 3600.0
+ALONE: Final = 100.0
+"""e-value at which a check that has all of alpha = 1% to itself fails."""
+SHARED: Final = 250.0
+"""The same with 40% of alpha, as errors have beside other checks."""
+
+Question = Literal["false", "found", "bad", "certified", "certified-worse"]
+"""false: share of rollouts that fail. found: the same, wanted large. bad: median losses of the candidate until then.
+certified: median minutes until it is certified. certified-worse: share that is certified although at the margin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One case. limit: what the figure is held against: a most, for `found` a least. at: e-value that decides."""
+
+    name: str
+    traffic: Traffic
+    length: float
+    question: Question
+    limit: float
+    at: float = SHARED
+
+
+def _false(name: str, traffic: Traffic) -> Cell:
+    return Cell(name, traffic, 6 * HOURS, "false", 0.0135, ALONE)
+
+
+FALSE_ALARMS: Final[tuple[Cell, ...]] = (
+    *(_false(f"base {base:.1%}, 200/s, 10%", Traffic(200, base)) for base in (0.001, 0.01, 0.05)),
+    *(_false(f"base {base:.1%}, 5/s, 10%", Traffic(5, base)) for base in (0.001, 0.01, 0.05)),
+    *(_false(f"base {base:.1%}, 500/s, 10%", Traffic(500, base)) for base in (0.001, 0.01, 0.05)),
+    *(_false(f"base 1.0%, 200/s, {weight}%", Traffic(200, 0.01, (weight,))) for weight in (1, 5, 25, 50)),
+    *(_false(f"base 1.0%, 200/s, polls of {poll:g} s", Traffic(200, 0.01, poll=poll)) for poll in (1, 15, 60)),
+    *(_false(f"base {base:.1%}, losses in threes", Traffic(200, base, burst=3)) for base in (0.01, 0.05)),
+    *(_false(f"base {base:.1%}, daily swing", Traffic(200, base, course=daily)) for base in (0.01, 0.05)),
+    *(_false(f"base {base:.1%}, threefold in an hour", Traffic(200, base, course=ramp)) for base in (0.01, 0.05)),
+    _false("base 1.0%, ramp of weights", Traffic(200, 0.01, (1, 5, 25, 50), step_seconds=600)),
+    _false("base 1.0%, ramp of weights and base", Traffic(200, 0.01, (1, 5, 25, 50), step_seconds=600, course=ramp)),
+)
+"""24 cells: pods of one revision 20% apart, one candidate pod against three, phi from an hour of history."""
+
+POWER: Final[tuple[Cell, ...]] = (
+    Cell("50% failing, polls of 5 s", Traffic(200, 0.01, failing=0.5, spread=0.0), 600, "bad", 60),
+    Cell("50% failing, polls of 2 s", Traffic(200, 0.01, failing=0.5, spread=0.0, poll=2), 600, "bad", 40),
+    Cell("50% failing, polls of 1 s", Traffic(200, 0.01, failing=0.5, spread=0.0, poll=1), 600, "bad", 40),
+    Cell("50% failing, noisy pods", Traffic(200, 0.01, failing=0.5), 600, "bad", 120),
+    Cell("base 1% x5", Traffic(200, 0.01, factor=5, spread=0.0), 1800, "bad", 30),
+    Cell("base 1% x5, noisy pods", Traffic(200, 0.01, factor=5), 1800, "bad", 70),
+    Cell("base 1% x3", Traffic(200, 0.01, factor=3), 1800, "found", 0.95),
+    Cell("base 1% x2, 1 against 3 pods", Traffic(200, 0.01, factor=2), 1800, "found", 0.41),
+    Cell("base 1% x2, 5 against 15 pods", Traffic(200, 0.01, factor=2, pods=(5, 15)), 1800, "found", 0.98),
+    *(
+        Cell(
+            f"healthy, {rate}/s, steps of 1, 5, 25, 50%",
+            Traffic(rate, 0.01, (1, 5, 25, 50), spread=0.0),
+            1 * HOURS,
+            "certified",
+            minutes,
+        )
+        for rate, minutes in ((200, 10), (20, 30), (5, 30))
+    ),
+    *(
+        Cell(
+            f"at the margin, {rate}/s, steps of 1, 5, 25, 50%",
+            Traffic(rate, 0.01, (1, 5, 25, 50), spread=0.0),
+            1 * HOURS,
+            "certified-worse",
+            0.05,
+        )
+        for rate in (200, 20)
+    ),
+)
+"""Each at the errors' own share of alpha beside other checks."""
+
+CELLS: Final = (*FALSE_ALARMS, *POWER)

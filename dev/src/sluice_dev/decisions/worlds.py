@@ -1,0 +1,115 @@
+"""Simulated rollouts: what both arms do in each poll. Arrays of shape (worlds,), one world per rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from math import pi, sin
+from typing import Any
+
+import numpy as np
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Course = Callable[[float], float]
+"""Seconds since the rollout's start -> factor on stable's share of losses."""
+
+
+def steady(_: float) -> float:
+    """The base does not change."""
+    return 1.0
+
+
+def daily(seconds: float) -> float:
+    """A day of 24 h between half and one and a half of the base."""
+    return 1 + 0.5 * sin(2 * pi * seconds / 86_400)
+
+
+def ramp(seconds: float) -> float:
+    """Threefold within the first hour."""
+    return 1 + 2 * min(seconds / 3600, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What a rollout looks like.
+
+    rate: requests/s of both arms together. weights: percent of the candidate, each for step_seconds, the last for the
+    rest. base: stable's share of losses. factor: the candidate's share as a multiple of stable's. failing: the
+    candidate's share itself, instead. pods: (candidate, stable). spread: standard deviation of the logarithm by which
+    the shares of two pods of one revision differ. burst: losses come in groups of so many. poll: seconds.
+    """
+
+    rate: float
+    base: float
+    weights: tuple[int, ...] = (10,)
+    step_seconds: float = 120.0
+    factor: float = 1.0
+    failing: float | None = None
+    pods: tuple[int, int] = (1, 3)
+    spread: float = 0.2
+    burst: int = 1
+    poll: float = 5.0
+    course: Course = field(default=steady)
+
+    def weight(self, seconds: float) -> float:
+        """Share of the requests that the candidate gets, 0..1."""
+        return self.weights[min(int(seconds // self.step_seconds), len(self.weights) - 1)] / 100
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Counts of one poll, each (worlds,): requests and losses of the candidate (1) and of stable (0)."""
+
+    seconds: float
+    n1: Floats
+    x1: Floats
+    n0: Floats
+    x0: Floats
+
+
+class Rollouts:
+    """`worlds` rollouts of one kind. Each has its own pods, whose shares of losses differ a little for good."""
+
+    def __init__(self, traffic: Traffic, worlds: int, seed: int) -> None:
+        self.traffic = traffic
+        self.worlds = worlds
+        self._random = np.random.default_rng(seed)
+        candidate, stable = traffic.pods
+        self._candidate = self._factors(candidate)
+        self._stable = self._factors(stable)
+
+    def _factors(self, pods: int) -> Floats:
+        """(worlds, pods), each with mean 1."""
+        s = self.traffic.spread
+        return np.exp(self._random.normal(-(s**2) / 2, s, (self.worlds, pods)))
+
+    def history(self, blocks: int = 30, seconds: float = 120.0) -> tuple[Floats, Floats]:
+        """(requests, losses) of stable's pods in the hour before, each (worlds, pods, blocks)."""
+        pods = self.traffic.pods[1]
+        shape = (self.worlds, pods, blocks)
+        requests = self._random.poisson(self.traffic.rate * seconds / pods, shape).astype(float)
+        return requests, self._losses(requests, self.traffic.base * self._stable[..., None])
+
+    def polls(self, length: float) -> Iterator[Poll]:
+        """`length` seconds, poll by poll."""
+        t = self.traffic
+        count = int(length // t.poll)
+        for k in range(count):
+            seconds = k * t.poll
+            weight, base = t.weight(seconds), t.base * t.course(seconds)
+            share = t.failing if t.failing is not None else base * t.factor
+            n1, x1 = self._arm(t.rate * weight * t.poll, share, self._candidate)
+            n0, x0 = self._arm(t.rate * (1 - weight) * t.poll, base, self._stable)
+            yield Poll(seconds + t.poll, n1, x1, n0, x0)
+
+    def _arm(self, mean: float, share: float, factors: Floats) -> tuple[Floats, Floats]:
+        pods = factors.shape[-1]
+        requests = self._random.poisson(mean / pods, factors.shape).astype(float)
+        losses = self._losses(requests, share * factors)
+        return requests.sum(axis=-1), losses.sum(axis=-1)
+
+    def _losses(self, requests: Floats, share: Floats) -> Floats:
+        burst = self.traffic.burst
+        if burst == 1:
+            return self._random.binomial(requests.astype(np.int64), np.minimum(share, 1.0)).astype(float)
+        return np.minimum(requests, burst * self._random.poisson(requests * share / burst))

@@ -1,0 +1,77 @@
+"""The simulated decisions: worlds that mean what they say, batches that are kept, bounds that are computed right."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sluice_dev.decisions.__main__ import pooled, target_of
+from sluice_dev.decisions.campaign import Played, Store, campaign, play
+from sluice_dev.decisions.cells import CELLS, FALSE_ALARMS, Cell
+from sluice_dev.decisions.worlds import Rollouts, Traffic, daily, ramp
+
+BAD = Cell("bad", Traffic(200, 0.01, failing=0.5), 60, "bad", 60)
+SAME = Cell("same", Traffic(50, 0.01), 300, "false", 0.0135, 100)
+
+
+def test_there_are_24_cells_for_false_alarms_and_no_name_twice() -> None:
+    assert len(FALSE_ALARMS) == 24
+    assert len({cell.name for cell in CELLS}) == len(CELLS)
+
+
+def test_worlds_have_the_shares_and_the_rates_that_they_are_asked_for() -> None:
+    traffic = Traffic(200, 0.02, (10, 50), step_seconds=50, factor=3, spread=0.0)
+    polls = list(Rollouts(traffic, 200, 1).polls(100))
+    first, last = polls[0], polls[-1]
+    assert np.mean(first.n1) == pytest.approx(100, rel=0.05)
+    assert np.mean(first.n0) == pytest.approx(900, rel=0.05)
+    assert np.mean(last.n1) == pytest.approx(500, rel=0.05)
+    assert sum(p.x1.sum() for p in polls) / sum(p.n1.sum() for p in polls) == pytest.approx(0.06, rel=0.05)
+    assert sum(p.x0.sum() for p in polls) / sum(p.n0.sum() for p in polls) == pytest.approx(0.02, rel=0.05)
+
+
+def test_losses_in_threes_have_three_times_the_variance() -> None:
+    requests, losses = Rollouts(Traffic(200, 0.01, burst=3, spread=0.0), 100, 1).history()
+    assert np.var(losses) / np.mean(losses) == pytest.approx(3, rel=0.1)
+    assert losses.sum() / requests.sum() == pytest.approx(0.01, rel=0.05)
+
+
+@pytest.mark.parametrize(("course", "at", "factor"), [(daily, 21_600, 1.5), (ramp, 7200, 3), (ramp, 0, 1)])
+def test_courses_of_the_base(course: object, at: float, factor: float) -> None:
+    assert course(at) == pytest.approx(factor)  # type: ignore[operator]
+
+
+def test_a_batch_is_the_same_each_time_and_another_one_is_another() -> None:
+    assert play(BAD, 0, 50) == play(BAD, 0, 50)
+    assert play(BAD, 0, 50) != play(BAD, 1, 50)
+
+
+def test_a_bad_candidate_is_found_and_an_equal_one_is_not() -> None:
+    bad, same = play(BAD, 0, 100), play(SAME, 0, 100)
+    assert (bad.hits, same.hits) == (100, 0)
+    assert target_of(BAD, bad).met
+    assert target_of(SAME, same).met
+
+
+def test_one_that_is_never_certified_counts_as_infinite() -> None:
+    assert Played(3, 1, [5.0]).median == float("inf")
+    assert not target_of(replace(BAD, question="certified"), Played(3, 1, [5.0])).met
+
+
+def test_a_campaign_goes_on_where_it_was(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    [(_, first)] = campaign([replace(BAD, length=20)], 500, store)
+    assert len(list(tmp_path.glob("*.json"))) == 1
+    store.put(replace(BAD, length=20), 0, Played(500, 7, [1.0]))
+    [(_, again)] = campaign([replace(BAD, length=20)], 500, store)
+    assert first.hits == 500
+    assert again.hits == 7
+
+
+def test_the_pooled_bound() -> None:
+    """30 of 10,000: 0.3%, at most 0.41% with 95%."""
+    bound = pooled([Played(5000, 10), Played(5000, 20)])
+    assert bound.value == pytest.approx(0.0041, abs=0.0001)
+    assert bound.met
+    assert not pooled([Played(1000, 12)]).met
