@@ -168,7 +168,12 @@ CASES: list[tuple[str, Change, str, str]] = [
         "spec.analysis.checks",
         'Duplicate value: {"name":"c"}',
     ),
-    ("a rate without a limit", check(type="Rate", rate={}), "spec.analysis.checks[0].rate", "max, versusStable or both"),
+    (
+        "a rate without a limit",
+        check(type="Rate", rate={}),
+        "spec.analysis.checks[0].rate",
+        "max, versusStable or both",
+    ),
     (
         "a candidate that must be better than stable",
         check(type="Rate", rate={"versusStable": {"ratio": "0.9"}}),
