@@ -85,7 +85,8 @@ class Scenario:
         """In words, one line per phase."""
         lines = [
             f"seed {self.seed}: {self.operators} operators, {self.rate:g} requests/s, steps {self.steps}, "
-            f"blindDeadline {self.blind_deadline}, crashes at {sorted(self.crashes)}, foreign {self.foreign}, versus stable {self.versus}"
+            f"blindDeadline {self.blind_deadline}, crashes at {sorted(self.crashes)}, foreign {self.foreign}, "
+            f"versus stable {self.versus}"
         ]
         for phase in self.phases:
             move = f"{phase.move.what} {phase.move.argument}"

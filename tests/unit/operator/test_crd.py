@@ -146,7 +146,7 @@ def test_defaults_are_written_once() -> None:
     assert SCHEMA["properties"]["spec"]["properties"]["analysis"]["default"] == {}
     checks = SCHEMA["properties"]["spec"]["properties"]["analysis"]["properties"]["checks"]
     assert checks["default"] == [
-        {"name": "errors", "type": "Rate", "rate": {}},
+        {"name": "errors", "type": "Rate", "rate": {"max": "5%"}},
         {"name": "latency", "type": "Latency", "latency": {}},
     ]
     assert shortest([{"name": "a", "type": "Rate", "onFail": "Pause", "rate": None}], checks) == [
