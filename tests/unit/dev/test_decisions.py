@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sluice.core.forecast.worlds import Rollouts, daily, ramp
 from sluice_dev.decisions.__main__ import pooled, target_of
 from sluice_dev.decisions.campaign import Played, Store, campaign, play
-from sluice_dev.decisions.cells import CELLS, FALSE_ALARMS, Cell
-from sluice_dev.decisions.worlds import Rollouts, Traffic, daily, ramp
+from sluice_dev.decisions.cells import CELLS, FALSE_ALARMS, Cell, rollout
 
-BAD = Cell("bad", Traffic(200, 0.01, failing=0.5), 60, "bad", 60)
-SAME = Cell("same", Traffic(50, 0.01), 300, "false", 0.0135, 100)
+BAD = Cell("bad", rollout(200, 0.01, failing=0.5), 60, "bad", 60)
+SAME = Cell("same", rollout(50, 0.01), 300, "false", 0.0135, 100)
 
 
 def test_there_are_24_cells_for_false_alarms_and_no_name_twice() -> None:
@@ -21,7 +21,7 @@ def test_there_are_24_cells_for_false_alarms_and_no_name_twice() -> None:
 
 
 def test_worlds_have_the_shares_and_the_rates_that_they_are_asked_for() -> None:
-    traffic = Traffic(200, 0.02, (10, 50), step_seconds=50, factor=3, spread=0.0)
+    traffic = rollout(200, 0.02, (10, 50), step_seconds=50, factor=3, spread=0.0)
     polls = list(Rollouts(traffic, 200, 1).polls(100))
     first, last = polls[0], polls[-1]
     assert np.mean(first.n1) == pytest.approx(100, rel=0.05)
@@ -32,7 +32,7 @@ def test_worlds_have_the_shares_and_the_rates_that_they_are_asked_for() -> None:
 
 
 def test_losses_in_threes_have_three_times_the_variance() -> None:
-    requests, losses = Rollouts(Traffic(200, 0.01, burst=3, spread=0.0), 100, 1).history()
+    requests, losses = Rollouts(rollout(200, 0.01, burst=3, spread=0.0), 100, 1).history()
     assert np.var(losses) / np.mean(losses) == pytest.approx(3, rel=0.1)
     assert losses.sum() / requests.sum() == pytest.approx(0.01, rel=0.05)
 

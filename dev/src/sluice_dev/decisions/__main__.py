@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 import sluice.core.analysis
+import sluice.core.forecast
 from sluice_dev.bench.figures import Result, Target
 from sluice_dev.cluster.layout import Layout
 from sluice_dev.decisions.campaign import Played, Store, campaign, code_key
@@ -47,7 +48,8 @@ def main(
     """Simulated rollouts, judged by the operator's own code. Can be interrupted: it goes on where it was."""
     console, layout = Console(), Layout.here()
     folder = layout.checkout / "build" / "bench"
-    key = code_key([Path(sluice.core.analysis.__path__[0]), Path(__file__).parent])
+    packages = (sluice.core.analysis, sluice.core.forecast)
+    key = code_key([*(Path(package.__path__[0]) for package in packages), Path(__file__).parent])
     store = Store(folder / "decisions" / key)
     worlds = {cell.name: FALSE_WORLDS if cell in FALSE_ALARMS and not quick else POWER_WORLDS for cell in CELLS}
     result = Result("Decisions about errors, simulated")

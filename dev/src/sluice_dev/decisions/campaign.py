@@ -14,9 +14,9 @@ from zlib import crc32
 import numpy as np
 
 from sluice.core.analysis.certificate import TOLERATED_RATIO
+from sluice.core.forecast.judging import Rule, judge, margin_of, noise_of
+from sluice.core.forecast.worlds import Rollouts
 from sluice_dev.decisions.cells import Cell
-from sluice_dev.decisions.judging import judge, margin_of, noise_of
-from sluice_dev.decisions.worlds import Rollouts
 
 BATCH = 500
 """Worlds that are played together."""
@@ -57,7 +57,7 @@ def play(cell: Cell, batch: int, worlds: int = BATCH) -> Played:
         margin = margin_of(traffic, float(np.median(noise_of(Rollouts(traffic, worlds, seed)))))
         traffic = replace(traffic, failing=TOLERATED_RATIO * traffic.base + (margin or 0.0))
     certify = cell.question.startswith("certified")
-    judged = judge(Rollouts(traffic, worlds, seed), cell.length, cell.at, certify=certify)
+    judged = judge(Rollouts(traffic, worlds, seed), cell.length, Rule(cell.at), certify=certify)
     if certify:
         values = [float(v) / 60 for v in judged.certified_at if isfinite(v)]
     else:

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from sluice_dev.decisions.worlds import Traffic, daily, ramp
+from sluice.core.forecast.worlds import Leg, Traffic, daily, ramp
+
+
+def rollout(
+    rate: float,
+    base: float,
+    weights: tuple[int, ...] = (10,),
+    step_seconds: float = 120.0,
+    pods: tuple[int, int] = (1, 3),
+    **more: Any,
+) -> Traffic:
+    """Traffic with these weights, each for step_seconds, and this many pods of the candidate and of stable."""
+    legs = tuple(Leg(weight, step_seconds, pods[0]) for weight in weights)
+    return Traffic(rate, base, legs, stable_pods=pods[1], **more)
+
 
 HOURS: Final = 3600.0
 ALONE: Final = 100.0
@@ -35,33 +49,33 @@ def _false(name: str, traffic: Traffic) -> Cell:
 
 
 FALSE_ALARMS: Final[tuple[Cell, ...]] = (
-    *(_false(f"base {base:.1%}, 200/s, 10%", Traffic(200, base)) for base in (0.001, 0.01, 0.05)),
-    *(_false(f"base {base:.1%}, 5/s, 10%", Traffic(5, base)) for base in (0.001, 0.01, 0.05)),
-    *(_false(f"base {base:.1%}, 500/s, 10%", Traffic(500, base)) for base in (0.001, 0.01, 0.05)),
-    *(_false(f"base 1.0%, 200/s, {weight}%", Traffic(200, 0.01, (weight,))) for weight in (1, 5, 25, 50)),
-    *(_false(f"base 1.0%, 200/s, polls of {poll:g} s", Traffic(200, 0.01, poll=poll)) for poll in (1, 15, 60)),
-    *(_false(f"base {base:.1%}, losses in threes", Traffic(200, base, burst=3)) for base in (0.01, 0.05)),
-    *(_false(f"base {base:.1%}, daily swing", Traffic(200, base, course=daily)) for base in (0.01, 0.05)),
-    *(_false(f"base {base:.1%}, threefold in an hour", Traffic(200, base, course=ramp)) for base in (0.01, 0.05)),
-    _false("base 1.0%, ramp of weights", Traffic(200, 0.01, (1, 5, 25, 50), step_seconds=600)),
-    _false("base 1.0%, ramp of weights and base", Traffic(200, 0.01, (1, 5, 25, 50), step_seconds=600, course=ramp)),
+    *(_false(f"base {base:.1%}, 200/s, 10%", rollout(200, base)) for base in (0.001, 0.01, 0.05)),
+    *(_false(f"base {base:.1%}, 5/s, 10%", rollout(5, base)) for base in (0.001, 0.01, 0.05)),
+    *(_false(f"base {base:.1%}, 500/s, 10%", rollout(500, base)) for base in (0.001, 0.01, 0.05)),
+    *(_false(f"base 1.0%, 200/s, {weight}%", rollout(200, 0.01, (weight,))) for weight in (1, 5, 25, 50)),
+    *(_false(f"base 1.0%, 200/s, polls of {poll:g} s", rollout(200, 0.01, poll=poll)) for poll in (1, 15, 60)),
+    *(_false(f"base {base:.1%}, losses in threes", rollout(200, base, burst=3)) for base in (0.01, 0.05)),
+    *(_false(f"base {base:.1%}, daily swing", rollout(200, base, course=daily)) for base in (0.01, 0.05)),
+    *(_false(f"base {base:.1%}, threefold in an hour", rollout(200, base, course=ramp)) for base in (0.01, 0.05)),
+    _false("base 1.0%, ramp of weights", rollout(200, 0.01, (1, 5, 25, 50), step_seconds=600)),
+    _false("base 1.0%, ramp of weights and base", rollout(200, 0.01, (1, 5, 25, 50), step_seconds=600, course=ramp)),
 )
 """24 cells: pods of one revision 20% apart, one candidate pod against three, phi from an hour of history."""
 
 POWER: Final[tuple[Cell, ...]] = (
-    Cell("50% failing, polls of 5 s", Traffic(200, 0.01, failing=0.5, spread=0.0), 600, "bad", 60),
-    Cell("50% failing, polls of 2 s", Traffic(200, 0.01, failing=0.5, spread=0.0, poll=2), 600, "bad", 40),
-    Cell("50% failing, polls of 1 s", Traffic(200, 0.01, failing=0.5, spread=0.0, poll=1), 600, "bad", 40),
-    Cell("50% failing, noisy pods", Traffic(200, 0.01, failing=0.5), 600, "bad", 120),
-    Cell("base 1% x5", Traffic(200, 0.01, factor=5, spread=0.0), 1800, "bad", 30),
-    Cell("base 1% x5, noisy pods", Traffic(200, 0.01, factor=5), 1800, "bad", 70),
-    Cell("base 1% x3", Traffic(200, 0.01, factor=3), 1800, "found", 0.95),
-    Cell("base 1% x2, 1 against 3 pods", Traffic(200, 0.01, factor=2), 1800, "found", 0.41),
-    Cell("base 1% x2, 5 against 15 pods", Traffic(200, 0.01, factor=2, pods=(5, 15)), 1800, "found", 0.98),
+    Cell("50% failing, polls of 5 s", rollout(200, 0.01, failing=0.5, spread=0.0), 600, "bad", 60),
+    Cell("50% failing, polls of 2 s", rollout(200, 0.01, failing=0.5, spread=0.0, poll=2), 600, "bad", 40),
+    Cell("50% failing, polls of 1 s", rollout(200, 0.01, failing=0.5, spread=0.0, poll=1), 600, "bad", 40),
+    Cell("50% failing, noisy pods", rollout(200, 0.01, failing=0.5), 600, "bad", 120),
+    Cell("base 1% x5", rollout(200, 0.01, factor=5, spread=0.0), 1800, "bad", 30),
+    Cell("base 1% x5, noisy pods", rollout(200, 0.01, factor=5), 1800, "bad", 70),
+    Cell("base 1% x3", rollout(200, 0.01, factor=3), 1800, "found", 0.95),
+    Cell("base 1% x2, 1 against 3 pods", rollout(200, 0.01, factor=2), 1800, "found", 0.41),
+    Cell("base 1% x2, 5 against 15 pods", rollout(200, 0.01, factor=2, pods=(5, 15)), 1800, "found", 0.98),
     *(
         Cell(
             f"healthy, {rate}/s, steps of 1, 5, 25, 50%",
-            Traffic(rate, 0.01, (1, 5, 25, 50), spread=0.0),
+            rollout(rate, 0.01, (1, 5, 25, 50), spread=0.0),
             1 * HOURS,
             "certified",
             minutes,
@@ -71,7 +85,7 @@ POWER: Final[tuple[Cell, ...]] = (
     *(
         Cell(
             f"at the margin, {rate}/s, steps of 1, 5, 25, 50%",
-            Traffic(rate, 0.01, (1, 5, 25, 50), spread=0.0),
+            rollout(rate, 0.01, (1, 5, 25, 50), spread=0.0),
             1 * HOURS,
             "certified-worse",
             0.05,

@@ -30,37 +30,63 @@ def ramp(seconds: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class Leg:
+    """A stretch of a rollout: `seconds` with the candidate at `weight` percent, served by `pods` of it."""
+
+    weight: int
+    seconds: float
+    pods: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Traffic:
     """What a rollout looks like.
 
-    rate: requests/s of both arms together. weights: percent of the candidate, each for step_seconds, the last for the
-    rest. base: stable's share of losses. factor: the candidate's share as a multiple of stable's. failing: the
-    candidate's share itself, instead. pods: (candidate, stable). spread: standard deviation of the logarithm by which
-    the shares of two pods of one revision differ. burst: losses come in groups of so many. poll: seconds.
+    rate: requests/s of both arms together. base: stable's share of losses. legs: in order; the last goes on for ever.
+    factor: the candidate's share as a multiple of stable's. failing: the candidate's share itself, instead.
+    stable_pods: pods of stable. spread: standard deviation of the logarithm by which the shares of two pods of one
+    revision differ. burst: losses come in groups of so many. poll: seconds.
     """
 
     rate: float
     base: float
-    weights: tuple[int, ...] = (10,)
-    step_seconds: float = 120.0
+    legs: tuple[Leg, ...]
+    stable_pods: int = 3
     factor: float = 1.0
     failing: float | None = None
-    pods: tuple[int, int] = (1, 3)
     spread: float = 0.2
     burst: int = 1
     poll: float = 5.0
     course: Course = field(default=steady)
 
-    def weight(self, seconds: float) -> float:
-        """Share of the requests that the candidate gets, 0..1."""
-        return self.weights[min(int(seconds // self.step_seconds), len(self.weights) - 1)] / 100
+    @property
+    def length(self) -> float:
+        """Seconds of all legs together."""
+        return sum(leg.seconds for leg in self.legs)
+
+    @property
+    def most(self) -> float:
+        """The largest share of the requests that the candidate gets, 0..1."""
+        return max(leg.weight for leg in self.legs) / 100
+
+    def leg(self, seconds: float) -> int:
+        """Number of the leg at this time since the start."""
+        for number, leg in enumerate(self.legs[:-1]):
+            seconds -= leg.seconds
+            if seconds < 0:
+                return number
+        return len(self.legs) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """Counts of one poll, each (worlds,): requests and losses of the candidate (1) and of stable (0)."""
+    """Counts of one poll, each (worlds,): requests and losses of the candidate (1) and of stable (0).
+
+    seconds: since the start, at its end. leg: number of the leg that it is in.
+    """
 
     seconds: float
+    leg: int
     n1: Floats
     x1: Floats
     n0: Floats
@@ -74,9 +100,8 @@ class Rollouts:
         self.traffic = traffic
         self.worlds = worlds
         self._random = np.random.default_rng(seed)
-        candidate, stable = traffic.pods
-        self._candidate = self._factors(candidate)
-        self._stable = self._factors(stable)
+        self._candidate = self._factors(max(leg.pods for leg in traffic.legs))
+        self._stable = self._factors(traffic.stable_pods)
 
     def _factors(self, pods: int) -> Floats:
         """(worlds, pods), each with mean 1."""
@@ -85,7 +110,7 @@ class Rollouts:
 
     def history(self, blocks: int = 30, seconds: float = 120.0) -> tuple[Floats, Floats]:
         """(requests, losses) of stable's pods in the hour before, each (worlds, pods, blocks)."""
-        pods = self.traffic.pods[1]
+        pods = self.traffic.stable_pods
         shape = (self.worlds, pods, blocks)
         requests = self._random.poisson(self.traffic.rate * seconds / pods, shape).astype(float)
         return requests, self._losses(requests, self.traffic.base * self._stable[..., None])
@@ -96,11 +121,13 @@ class Rollouts:
         count = int(length // t.poll)
         for k in range(count):
             seconds = k * t.poll
-            weight, base = t.weight(seconds), t.base * t.course(seconds)
+            number = t.leg(seconds)
+            leg, base = t.legs[number], t.base * t.course(seconds)
+            weight = leg.weight / 100
             share = t.failing if t.failing is not None else base * t.factor
-            n1, x1 = self._arm(t.rate * weight * t.poll, share, self._candidate)
+            n1, x1 = self._arm(t.rate * weight * t.poll, share, self._candidate[:, : leg.pods])
             n0, x0 = self._arm(t.rate * (1 - weight) * t.poll, base, self._stable)
-            yield Poll(seconds + t.poll, n1, x1, n0, x0)
+            yield Poll(seconds + t.poll, number, n1, x1, n0, x0)
 
     def _arm(self, mean: float, share: float, factors: Floats) -> tuple[Floats, Floats]:
         pods = factors.shape[-1]

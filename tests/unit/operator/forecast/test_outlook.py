@@ -1,0 +1,117 @@
+"""What a forecast promises: given a spec and its traffic, then what it finds, what that costs, and what is too thin."""
+
+from math import isfinite
+from typing import Any
+
+import pytest
+
+from sluice.api.v1alpha1 import Spec
+from sluice.core.forecast.outlook import NoErrorsCheck, Outlook, errors_check, outlook, rule_of
+
+STEPS = [
+    {"name": "first", "weight": 1, "minDuration": "1m", "minSamples": 50},
+    {"name": "tenth", "weight": 10, "minDuration": "5m", "minSamples": 500},
+    {"name": "half", "weight": 50, "minDuration": "5m", "minSamples": 500},
+]
+VERSUS = {"name": "errors", "type": "Rate", "rate": {"versusStable": {}}}
+MAXIMUM = {"name": "errors", "type": "Rate", "rate": {"max": "5%"}}
+LATENCY = {"name": "latency", "type": "Latency", "latency": {"slo": "1s"}}
+
+
+def spec(*checks: dict[str, Any], steps: list[dict[str, Any]] | None = None, replicas: int = 4) -> Spec:
+    return Spec.model_validate(
+        {
+            "replicas": replicas,
+            "model": {"uri": "https://models.example/b/manifest.json", "digest": f"sha256:{'b' * 64}"},
+            "runtime": {"name": "sim", "version": "1"},
+            "traffic": {"gateway": {"parentRefs": [{"name": "public"}]}},
+            "strategy": {"type": "Canary", "canary": {"steps": steps or STEPS}},
+            "analysis": {"checks": list(checks or (VERSUS, LATENCY))},
+        }
+    )
+
+
+def found(view: Outlook, name: str) -> float:
+    return next(r.found for r in view.regressions if r.name.startswith(name))
+
+
+@pytest.fixture(scope="module")
+def busy() -> Outlook:
+    return outlook(spec(), 200, 0.01)
+
+
+def test_a_stage_lasts_until_both_of_its_gates_are_open(busy: Outlook) -> None:
+    """1% of 200/s: 50 requests take 25 s, minDuration is longer. 10% and 50% likewise."""
+    assert [(s.name, s.pods, s.rate, s.seconds, s.by) for s in busy.stages] == [
+        ("first", 1, 2.0, 60.0, "minDuration"),
+        ("tenth", 1, 20.0, 300.0, "minDuration"),
+        ("half", 2, 100.0, 300.0, "minDuration"),
+    ]
+    assert busy.seconds == 660
+
+
+def test_the_worse_it_is_the_more_often_and_the_sooner_it_is_found(busy: Outlook) -> None:
+    shares = [r.found for r in busy.regressions]
+    assert shares == sorted(shares)
+    assert found(busy, "5 times") >= 0.98
+    assert found(busy, "half") == 1
+    half, five = busy.regressions[-1], busy.regressions[-2]
+    assert half.seconds < five.seconds
+    assert half.stage == "first"
+    assert half.bad <= 20
+
+
+def test_an_equal_candidate_is_rarely_rolled_back(busy: Outlook) -> None:
+    assert busy.false_rollback <= 0.015
+
+
+def test_equal_questions_have_equal_answers() -> None:
+    assert outlook(spec(), 50, 0.01, worlds=50) == outlook(spec(), 50, 0.01, worlds=50)
+
+
+def test_a_maximum_alone_does_not_find_what_stays_below_it() -> None:
+    """5 times 0.5% is 2.5%: below the maximum of 5%."""
+    view = outlook(spec(MAXIMUM), 200, 0.005, worlds=100)
+    assert found(view, "5 times") <= 0.02
+    assert found(view, "half") == 1
+    assert any("add versusStable" in words for words in view.advice)
+    assert found(outlook(spec(VERSUS), 200, 0.005, worlds=100), "5 times") >= 0.95
+
+
+def test_thin_traffic_is_said_and_so_is_what_to_change() -> None:
+    view = outlook(spec(), 2, 0.01, worlds=50)
+    first = view.stages[0]
+    assert (first.by, first.seconds) == ("minSamples", 2500)
+    assert any("stage first gets 0.02 requests/s" in words and "lower minSamples" in words for words in view.advice)
+
+
+def test_no_traffic_at_all_is_no_rollout() -> None:
+    view = outlook(spec(), 0, 0.01)
+    assert not any(isfinite(stage.seconds) for stage in view.stages)
+    assert view.regressions == ()
+    assert "stage first is never left" in view.advice[0]
+
+
+def test_few_pods_are_said_to_differ_by_themselves(busy: Outlook) -> None:
+    assert any("2 pods against 4: up to 1.4 times" in words for words in busy.advice)
+
+
+def test_a_first_step_that_is_too_bold_is_said() -> None:
+    bold = [{"name": "all-in", "weight": 90, "minDuration": "1m", "minSamples": 100}]
+    assert any("begin with less weight" in words for words in outlook(spec(steps=bold), 200, 0.01, worlds=50).advice)
+
+
+def test_the_limit_is_the_checks_share_of_alpha() -> None:
+    one, two = spec(VERSUS), spec(VERSUS, LATENCY)
+    assert rule_of(one, errors_check(one)).at == 100
+    assert rule_of(two, errors_check(two)).at == 200
+
+
+@pytest.mark.parametrize("checks", [(LATENCY,), ({**VERSUS, "onFail": "Report"},)])
+def test_without_a_check_on_errors_there_is_nothing_to_forecast(checks: tuple[dict[str, Any], ...]) -> None:
+    with pytest.raises(NoErrorsCheck, match="no check of type Rate with onFail: Rollback"):
+        outlook(spec(*checks), 200, 0.01)
+
+
+def test_stable_without_errors_leaves_only_the_half() -> None:
+    assert [r.name for r in outlook(spec(), 200, 0.0, worlds=50).regressions] == ["half of its answers fail"]
