@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from sluice.core.forecast.worlds import Rollouts, daily, ramp
+from sluice_dev.bench.figures import Target
 from sluice_dev.decisions.__main__ import pooled, target_of
 from sluice_dev.decisions.campaign import Played, Store, campaign, play
 from sluice_dev.decisions.cells import CELLS, FALSE_ALARMS, Cell, rollout
+from sluice_dev.decisions.picture import draw
 
 BAD = Cell("bad", rollout(200, 0.01, failing=0.5), 60, "bad", 60)
 SAME = Cell("same", rollout(50, 0.01), 300, "false", 0.0135, 100)
@@ -75,3 +77,9 @@ def test_the_pooled_bound() -> None:
     assert bound.value == pytest.approx(0.0041, abs=0.0001)
     assert bound.met
     assert not pooled([Played(1000, 12)]).met
+
+
+def test_the_picture_is_drawn_also_of_what_was_never_found(tmp_path: Path) -> None:
+    targets = [target_of(BAD, Played(10, 10, [5.0] * 10)), Target("found", 0.0, 0.9, least=True)]
+    draw(targets, tmp_path / "decisions.png")
+    assert (tmp_path / "decisions.png").read_bytes()[:4] == b"\x89PNG"

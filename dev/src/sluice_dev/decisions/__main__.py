@@ -15,6 +15,7 @@ from sluice_dev.bench.figures import Result, Target
 from sluice_dev.cluster.layout import Layout
 from sluice_dev.decisions.campaign import Played, Store, campaign, code_key
 from sluice_dev.decisions.cells import CELLS, FALSE_ALARMS, Cell
+from sluice_dev.decisions.picture import draw
 
 QUICK_WORLDS = 1000
 FALSE_WORLDS = 10_000
@@ -64,8 +65,9 @@ def main(
             console.print(f"{'met   ' if target.met else 'MISSED'} {target.name}: {target.value:.4g}", highlight=False)
     result.targets.append(pooled(false))
     result.write(folder / "decisions.json")
+    draw(result.targets, folder / "decisions.png")
     result.show(console)
-    console.print("written to build/bench/decisions.json", highlight=False)
+    console.print("written to build/bench/decisions.json and decisions.png", highlight=False)
     raise typer.Exit(0 if result.met else 1)
 
 

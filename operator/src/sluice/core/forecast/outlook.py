@@ -149,8 +149,8 @@ def _stages(spec: Spec, rate: float) -> Iterator[StageOutlook]:
 def _regressions(
     traffic: Traffic, stages: tuple[StageOutlook, ...], rule: Rule, worlds: int, seed: int
 ) -> Iterator[Regression]:
-    cases = [(f"{factor:g} times as many errors", traffic.base * factor) for factor in FACTORS if traffic.base > 0]
-    cases.append(("half of its answers fail", HALF))
+    cases = [(f"{factor:g}x errors", traffic.base * factor) for factor in FACTORS if traffic.base > 0]
+    cases.append(("half failing", HALF))
     names = [stage.name for stage in stages if isfinite(stage.seconds)]
     for name, share in cases:
         if share >= 1:
@@ -187,9 +187,9 @@ def _advice_on_power(spec: Spec, rule: Rule, found: Outlook) -> Iterator[str]:
             yield (
                 f"a candidate that fails half costs up to {regression.bad_most:.0f} requests: begin with less weight"
             )
-        elif regression.share != HALF and regression.name.startswith("5 ") and regression.found < WELL_FOUND:
+        elif regression.share != HALF and regression.name.startswith("5x") and regression.found < WELL_FOUND:
             yield (
-                f"{regression.name} are found in {regression.found:.0%} of the rollouts only: give the stages more "
+                f"{regression.name} is found in {regression.found:.0%} of the rollouts only: give the stages more "
                 "time or weight"
             )
     if rule.ratio is None and found.regressions:

@@ -1,0 +1,71 @@
+"""`kubectl sluice plan`, as a person calls it."""
+
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from sluice.cli.plan import bar, plan, seconds_of, share_of, span
+
+EXAMPLE = Path(__file__).parents[4] / "manifests" / "examples" / "canary.yaml"
+app = typer.Typer()
+app.command()(plan)
+
+
+def run(*arguments: str, text: str | None = None) -> tuple[int, str]:
+    result = CliRunner(env={"COLUMNS": "100"}).invoke(app, [*arguments, "--rollouts", "50"], input=text)
+    return result.exit_code, result.output
+
+
+def test_the_example_is_planned_with() -> None:
+    status, said = run("-f", str(EXAMPLE), "--rps", "200", "--error-rate", "0.5%", "--scrape-interval", "2s")
+    assert status == 0
+    assert "Stages: at least 16 min to promotion" in said
+    assert "half failing" in said
+    assert "100%" in said
+
+
+def test_a_manifest_from_standard_input() -> None:
+    status, said = run("-f", "-", "--rps", "200", text=f"kind: Service\n---\n{EXAMPLE.read_text()}")
+    assert (status, "What is caught" in said) == (0, True)
+
+
+def test_a_picture(tmp_path: Path) -> None:
+    picture = tmp_path / "plan.png"
+    status, said = run("-f", str(EXAMPLE), "--rps", "50", "--png", str(picture))
+    assert (status, picture.read_bytes()[:4]) == (0, b"\x89PNG")
+    assert f"drawn into {picture}" in said.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("kind: Service\n", "has no ModelDeployment"),
+        ("kind: [\n", "cannot be read"),
+        ("kind: ModelDeployment\nspec: {replicas: many}\n", "spec.replicas"),
+        (
+            EXAMPLE.read_text().replace("onFail: Rollback", "onFail: Report"),
+            "no check of type Rate with onFail: Rollback",
+        ),
+    ],
+    ids=["another kind", "no YAML", "a wrong field", "nothing to forecast"],
+)
+def test_what_cannot_be_planned_with_is_one_sentence(text: str, words: str) -> None:
+    status, said = run("-f", "-", "--rps", "200", text=text)
+    assert status == 2
+    assert words in " ".join(said.split())
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("wrong", [("--error-rate", "half"), ("--error-rate", "100%"), ("--scrape-interval", "often")])
+def test_a_wrong_option_is_named(wrong: tuple[str, str]) -> None:
+    status, said = run("-f", str(EXAMPLE), "--rps", "200", *wrong)
+    assert status == 2
+    assert repr(wrong[1]) in said
+
+
+def test_words_for_numbers() -> None:
+    assert (bar(0.5), bar(0), bar(1)) == ("█████·····", "·" * 10, "█" * 10)
+    assert [span(s) for s in (45, 600, 9000, float("inf"))] == ["45 s", "10 min", "2.5 h", "never"]
+    assert (share_of("0.5%"), seconds_of("1m30s")) == (0.005, 90)
