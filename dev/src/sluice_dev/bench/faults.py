@@ -39,7 +39,7 @@ DELETIONS = 30
 ATTEMPTS = 3
 """A kill can keep a rollout from a later boundary: those that no rollout has died at yet get another one."""
 STRIKES = 6
-"""Losses of one candidate whose operator is killed meanwhile. What a withdrawal does after its route write is not done
+"""Losses of one candidate whose operator is killed meanwhile. What a retreat does after its route write is not done
 by a successor, so each of its announcements and of its restart's needs a loss of its own."""
 MARKER = "/tmp/failpoint"  # noqa: S108 - in the operator's container
 ONLY_NOTED = "*#1000000000"
@@ -176,7 +176,7 @@ KINDS = (
     Kind("Promoted", "v2", PROMOTED),
     Kind("RolledBack", "v3", ROLLED_BACK, {"error_share": 0.5}),
     # Like a promotion but for what lies between the loss and the stage's new beginning.
-    Kind("Withdrawn", "v2", PROMOTED, struck=_lose, window=(TAKEN_BACK, ("after-*-announce-StageRestarted", 1))),
+    Kind("Retreated", "v2", PROMOTED, struck=_lose, window=(TAKEN_BACK, ("after-*-announce-StageRestarted", 1))),
     # Like a promotion but for what lies between the newer spec and its first traffic.
     Kind("Superseded", "v2", SUPERSEDED, struck=_supersede, window=(TAKEN_BACK, ("after-*-apply-HTTPRoute", 3))),
 )

@@ -12,7 +12,7 @@ from sluice.core.exits import counted
 from sluice.core.gates import gates
 from sluice.core.hazards import judge
 from sluice.core.ledger import restarted
-from sluice.core.retreat import roll_back, stable_can_serve, withdraw
+from sluice.core.retreat import retreat, roll_back, stable_can_serve
 from sluice.core.snapshot import Snapshot
 from sluice.core.stages import INITIAL, Stage
 from sluice.core.strategies import stages_of
@@ -41,8 +41,8 @@ def advance(s: Snapshot, spec: Spec, course: Course) -> Course:
     if finding.move is Move.REJECT:
         course = course.tell("Warning", Reason.ROLLED_BACK, f"revision {candidate.revision}: {finding.message}")
         return roll_back(s, course, finding.reason, finding.message)
-    if finding.move is Move.WITHDRAW:
-        return withdraw(s, course, trial, finding)
+    if finding.move is Move.RETREAT:
+        return retreat(s, course, trial, finding)
     if candidate.revision != course.desired:  # a newer spec waits: for the end of a pause, or for stable
         waits = Finding(Move.HOLD, Reason.PAUSED, "spec.paused is true") if course.finding is CLEAR else course.finding
         return replace(course, weight=trial.weight, finding=waits)

@@ -10,7 +10,7 @@ def counted(s: Snapshot, candidate: CandidateStatus) -> CandidateStatus:
     """Count container exits under weight: each once, by its time.
 
     Exits are told in whole seconds: exposed at 12:00:05.7, an exit at 12:00:05 may be one under weight and counts.
-    After a withdrawal only those from before it count.
+    After a retreat only those from before it count.
     """
     if candidate.exposed_at is None:
         return candidate

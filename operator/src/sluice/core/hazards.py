@@ -54,7 +54,7 @@ def unanswerable(trial: Trial) -> Finding | None:
     for check in trial.snapshot.observation.checks:
         if check.verdict is Verdict.QUERY_ERROR and check.on_fail is not OnFail.REPORT:
             message = f"spec.analysis.checks[{check.name}]: {check.message}; correct the check"
-            return Finding(Move.WITHDRAW, Reason.QUERY_ERROR, message, stalled=True)
+            return Finding(Move.RETREAT, Reason.QUERY_ERROR, message, stalled=True)
     return None
 
 
@@ -62,7 +62,7 @@ def lost(trial: Trial) -> Finding | None:
     """Is there nobody left to answer its share? The gateway then answers 503s that no revision counts."""
     if trial.weight == 0 or trial.facts.serving > 0:
         return None
-    return Finding(Move.WITHDRAW, Reason.CANDIDATE_LOST, "it lost its last ready endpoint under live traffic")
+    return Finding(Move.RETREAT, Reason.CANDIDATE_LOST, "it lost its last ready endpoint under live traffic")
 
 
 def blind_deadline(trial: Trial) -> timedelta | None:
@@ -99,7 +99,7 @@ def blind(trial: Trial) -> Finding | None:
     if limit is None:
         quiet = 3 * observation.scrape_interval
         return Finding(Move.HOLD, Reason.BLIND, message) if unseen > quiet else None
-    return Finding(Move.WITHDRAW, Reason.BLIND, message) if unseen >= limit else None
+    return Finding(Move.RETREAT, Reason.BLIND, message) if unseen >= limit else None
 
 
 def no_gateway(trial: Trial) -> Finding | None:

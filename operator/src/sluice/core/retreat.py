@@ -1,4 +1,4 @@
-"""Traffic back to stable: for good (roll back), or until what is missing returns (withdraw)."""
+"""Traffic back to stable: for good (roll back), or until what is missing returns (retreat)."""
 
 from dataclasses import replace
 
@@ -48,7 +48,7 @@ def roll_back(s: Snapshot, course: Course, reason: str, message: str) -> Course:
     return replace(course, status=ended, finding=finding)
 
 
-def withdraw(s: Snapshot, course: Course, trial: Trial, finding: Finding) -> Course:
+def retreat(s: Snapshot, course: Course, trial: Trial, finding: Finding) -> Course:
     """Traffic to stable, the same stage again later; after the last step that step, not all traffic at once."""
     candidate = trial.candidate
     if trial.weight and not stable_can_serve(s, course.status, candidate):

@@ -20,7 +20,7 @@ class Move(Enum):
     """It may rise to its stage's, and the stage may be left."""
     HOLD = auto()
     """It stays where it is."""
-    WITHDRAW = auto()
+    RETREAT = auto()
     """To 0, without rejecting: the same stage starts again by itself."""
     REJECT = auto()
     """To 0, for good."""

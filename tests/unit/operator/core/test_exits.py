@@ -84,7 +84,7 @@ def test_an_exit_counts_once_however_often_one_looks() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "count"), [(30, 1), (90, 0)])
-def test_after_a_withdrawal_only_exits_from_before_it_count(seconds: int, count: int) -> None:
+def test_after_a_retreat_only_exits_from_before_it_count(seconds: int, count: int) -> None:
     """Exposed two minutes ago, taken back one minute later."""
     stage = candidate_status().stage.model_copy(update={"entered_at": EXPOSED + timedelta(seconds=60)})
     given = replace(

@@ -119,7 +119,7 @@ ROWS: list[tuple[str, Callable[[], Snapshot], Move, Reason, bool]] = [
     (
         "a query that has no answer",
         lambda: scene(observation=observed(checks=(check(Verdict.QUERY_ERROR),))),
-        Move.WITHDRAW, Reason.QUERY_ERROR, True,
+        Move.RETREAT, Reason.QUERY_ERROR, True,
     ),
     (
         "a query that has no answer, only reported",
@@ -129,15 +129,15 @@ ROWS: list[tuple[str, Callable[[], Snapshot], Move, Reason, bool]] = [
     (
         "the last ready pod is lost under weight",
         lambda: with_candidate(scene(), pods=()),
-        Move.WITHDRAW, Reason.CANDIDATE_LOST, False,
+        Move.RETREAT, Reason.CANDIDATE_LOST, False,
     ),
     (
         "the last endpoint is lost under weight, the pod does not know yet",
         lambda: with_candidate(scene(), endpoints=0),
-        Move.WITHDRAW, Reason.CANDIDATE_LOST, False,
+        Move.RETREAT, Reason.CANDIDATE_LOST, False,
     ),
     ("blind for 59 s", lambda: unseen_for(59), Move.HOLD, Reason.WAITING_FOR_SIGHT, False),
-    ("blind for 60 s", lambda: unseen_for(60), Move.WITHDRAW, Reason.BLIND, False),
+    ("blind for 60 s", lambda: unseen_for(60), Move.RETREAT, Reason.BLIND, False),
     (
         "blind for 60 s with scrapes each 30 s: three of them have not passed",
         lambda: unseen_for(60, scrape_interval=timedelta(seconds=30)),
@@ -146,7 +146,7 @@ ROWS: list[tuple[str, Callable[[], Snapshot], Move, Reason, bool]] = [
     (
         "blind for 20 s with blindDeadline: 20s",
         lambda: blind_setting(unseen_for(20), "20s"),
-        Move.WITHDRAW, Reason.BLIND, False,
+        Move.RETREAT, Reason.BLIND, False,
     ),
     (
         "blind for an hour with blindDeadline: Never",
@@ -167,7 +167,7 @@ ROWS: list[tuple[str, Callable[[], Snapshot], Move, Reason, bool]] = [
             scene(observation=observed(newest={}, seen=frozenset())),
             pods=pods(CANDIDATE, 1, ready_since=NOW - timedelta(seconds=60)),
         ),
-        Move.WITHDRAW, Reason.BLIND, False,
+        Move.RETREAT, Reason.BLIND, False,
     ),
     (
         "zero requests are seen, which is not blindness",
@@ -212,7 +212,7 @@ ROWS: list[tuple[str, Callable[[], Snapshot], Move, Reason, bool]] = [
     (
         "a runtime that is no longer in the table, for a minute",
         lambda: scene(observation=Observation(problem="runtime sim is no longer in the operator's table")),
-        Move.WITHDRAW, Reason.BLIND, False,
+        Move.RETREAT, Reason.BLIND, False,
     ),
     (
         "a template that the API server refuses",
