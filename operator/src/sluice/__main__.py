@@ -87,7 +87,7 @@ class Operator:
         settings = self.settings
         self.cache = Cache(_SELECTORS)
         self.queue = WorkQueue(self.clock, settings.workers, self.telemetry)
-        source = PrometheusSource(settings.prometheus_url, settings.prometheus_timeout)
+        source = PrometheusSource(settings.prometheus_url, settings.prometheus_timeout, settings.prometheus_access_path)
         self.poller = Poller(source, self.clock, lambda key, urgent: self.queue.add(cast(Key, key), urgent))
         self.runtimes = RuntimeTable(settings.runtimes_path)
         self.lease = Lease(

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     """Base URL of the Prometheus-compatible store that scrapes the model servers."""
     prometheus_timeout: Annotated[float, Field(gt=0, le=60)] = 3.0
     """Seconds until a question to it counts as not answered."""
+    prometheus_access_path: Path = Path("/etc/sluice/prometheus")
+    """Directory with token, username and password, ca.crt, tls.crt and tls.key, headers.yaml: the mounted Secret
+    sluice-prometheus, which may be missing."""
     namespaces: Annotated[Words, AfterValidator(_labels)] = ()
     """Namespaces to serve, comma-separated; empty: all of them. Gateways are looked for in the same ones."""
     runtimes_path: Path = Path("/etc/sluice/runtimes")

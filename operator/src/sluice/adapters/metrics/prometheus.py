@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 import requests
@@ -18,6 +19,7 @@ import urllib3
 from prometheus_api_client.prometheus_connect import PrometheusConnect  # not the package: that offers pandas too
 from urllib3.util.retry import Retry
 
+from sluice.adapters.metrics import access as access_files
 from sluice.core.metrics import Series
 from sluice.ports import ProviderError, QueryError
 
@@ -87,21 +89,20 @@ def _words(response: requests.Response) -> str:
 class PrometheusSource:
     """A MetricSource over the HTTP API of Prometheus or of a store that speaks it.
 
-    url: base address, e.g. http://prometheus.monitoring:9090. timeout: seconds for one question.
-    headers: sent with each question. verify: whether to check the certificate, or the path of a CA bundle.
+    url: base address, e.g. http://prometheus.monitoring:9090. timeout: seconds for one question. access: folder with
+    what it is shown (see access.py), looked at before each question; None: nothing.
     """
 
     def __init__(
         self,
         url: str,
         timeout: float = DEFAULT_TIMEOUT,
-        headers: dict[str, str] | None = None,
-        verify: bool | str = True,
+        access: Path | None = None,
     ) -> None:
         self._url = url.rstrip("/")
         self._timeout = timeout
-        self._headers = headers
-        self._verify = verify
+        self._folder = access
+        self._stamp: access_files.Stamp = ()
         self._threads = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="prometheus")
         self._busy = threading.BoundedSemaphore(IN_FLIGHT)
         self._connecting = threading.Lock()
@@ -111,7 +112,8 @@ class PrometheusSource:
         """See ports.MetricSource. Takes at most `timeout` seconds; raises ProviderError, QueryError."""
         if not self._busy.acquire(blocking=False):
             raise ProviderError(f"{IN_FLIGHT} earlier questions to {self._url} are still not answered")
-        params = {"timeout": f"{self._timeout:g}s"}
+        # partial_response is Thanos': an answer of some of its stores is no answer; others ignore it
+        params = {"timeout": f"{self._timeout:g}s", "partial_response": "false"}
         if at is not None:
             params["time"] = f"{at.timestamp():.3f}"
         future = asyncio.get_running_loop().run_in_executor(self._threads, self._ask, promql, params)
@@ -131,7 +133,7 @@ class PrometheusSource:
     def _ask(self, promql: str, params: dict[str, str]) -> tuple[Series, ...]:
         try:
             return parse(self._connect().custom_query(promql, params=params))
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise ProviderError(f"{self._url} did not answer: {_cause(error)}") from error
         except (KeyError, TypeError, ValueError, json.JSONDecodeError) as error:
             raise ProviderError(f"{self._url} gave an answer that is none of Prometheus': {error!r}"[:500]) from error
@@ -140,16 +142,21 @@ class PrometheusSource:
 
     def _connect(self) -> PrometheusConnect:
         with self._connecting:
-            if self._client is None:
+            stamp = access_files.stamp(self._folder)
+            if self._client is None or stamp != self._stamp:
+                shown = access_files.read(self._folder)
                 session = _Session(self._timeout)
-                session.verify = self._verify
+                session.verify, session.cert = shown.verify, shown.cert
+                # the client before is dropped, not closed: questions of other threads may be under way on it
                 self._client = PrometheusConnect(
                     self._url,
-                    headers=self._headers,
+                    headers=dict(shown.headers),
+                    auth=shown.auth,
                     retry=Retry(total=0),
                     session=session,
                     timeout=(self._timeout, self._timeout),
                 )
+                self._stamp = stamp
             return self._client
 
 
