@@ -27,6 +27,7 @@ def test_the_least_spec_gets_every_default(models, least, namespace: str) -> Non
         "progressDeadline": "10m",
         "scaleDownDelay": "30s",
         "analysis": {
+            "falseRollback": "1%",
             "blindDeadline": "Auto",
             "checks": [
                 {"name": "errors", "type": "Rate", "onFail": "Rollback", "rate": {"preset": "errors", "max": "5%"}},

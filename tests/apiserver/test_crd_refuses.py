@@ -169,6 +169,12 @@ CASES: list[tuple[str, Change, str, str]] = [
         'Duplicate value: {"name":"c"}',
     ),
     (
+        "never a false rollback",
+        {"analysis": {"falseRollback": "0%"}},
+        "spec.analysis.falseRollback",
+        "must be above 0% and below 100%",
+    ),
+    (
         "a rate without a limit",
         check(type="Rate", rate={}),
         "spec.analysis.checks[0].rate",

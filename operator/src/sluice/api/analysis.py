@@ -183,6 +183,19 @@ DEFAULT_CHECKS: Final = (
 class Analysis(Schema):
     """How the candidate is judged."""
 
+    false_rollback: Annotated[
+        Percent,
+        Field(
+            description="Largest probability with which a good candidate is rolled back in one whole rollout, however "
+            "long it takes; shared evenly by the checks on requests. Smaller: a bad one is found later.",
+            json_schema_extra=validated(
+                cel(
+                    "self.matches('[1-9]') && self != '100%'",
+                    "falseRollback must be above 0% and below 100%, e.g. 1%",
+                )
+            ),
+        ),
+    ] = Decimal("0.01")
     blind_deadline: Annotated[
         str,
         Field(

@@ -188,6 +188,7 @@ class Reconciler:
                 started_at=candidate.started_at,
                 checks=spec.analysis.checks,
                 preset=runtime.metrics,
+                alpha=float(spec.analysis.false_rollback),
             ),
         )
         pods = {pod.name: pod.started_at for pod in snapshot.revision(candidate.revision).pods}

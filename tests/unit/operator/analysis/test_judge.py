@@ -80,6 +80,11 @@ async def test_the_limit_is_shared_by_the_counted_checks_only(world: Any) -> Non
     assert world.observe("two").checks[0].evidence == "1 of 200"
 
 
+async def test_a_smaller_chance_of_a_false_rollback_asks_for_more_evidence(world: Any) -> None:
+    world.poller.track("flights", world.subject(world.errors, alpha=0.001))
+    assert world.observe().checks[0].evidence == "1 of 1000"
+
+
 async def test_a_fail_stays_also_when_better_data_or_none_follows(world: Any) -> None:
     world.poller.track("flights", world.subject(world.errors))
     world.store.scrape(2, ok=20, failed=20)

@@ -24,8 +24,6 @@ from sluice.core.analysis.verdicts import CheckResult, Observation
 from sluice.core.analysis.wording import counts, evidence
 from sluice.core.metrics import Series
 
-ALPHA: Final = 0.01
-"""Largest probability of a false rollback over the whole rollout; the counted checks share it evenly."""
 LOOK_BACK: Final = 60.0
 """Seconds before the rollout's start from which history is read: baselines of pods that are older than the rollout."""
 NO_HISTOGRAM: Final = 100
@@ -54,7 +52,7 @@ class Judge:
             for check in subject.checks
             if check.prometheus is not None
         }
-        self._limit = len(self._counted) / ALPHA
+        self._limit = len(self._counted) / subject.alpha
         metrics = dict.fromkeys((UP, subject.preset.requests, *(c.metric for c in self._counted)))
         self._read_until = dict.fromkeys(metrics, self._start - LOOK_BACK)
         self._failures: dict[str, Failure] = {}

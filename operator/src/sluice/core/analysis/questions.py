@@ -28,6 +28,8 @@ class Subject:
     started_at: datetime
     checks: tuple[Check, ...]
     preset: MetricPreset
+    alpha: float = 0.01
+    """Largest probability of a false rollback over the whole rollout; the checks on requests share it evenly."""
 
     @property
     def deployment(self) -> str:

@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 
 from sluice.api.v1alpha1 import Check, OnFail, Spec
-from sluice.core.analysis.judge import ALPHA
 from sluice.core.analysis.rates import tolerated_ratio
 from sluice.core.forecast.judging import Rule, judge
 from sluice.core.forecast.worlds import Leg, Rollouts, Traffic
@@ -130,7 +129,7 @@ def rule_of(spec: Spec, check: Check) -> Rule:
         raise NoErrorsCheck(f"check {check.name} of type {check.type} is none on errors")
     versus = rate.versus_stable
     return Rule(
-        at=counted / ALPHA,
+        at=counted / float(spec.analysis.false_rollback),
         ratio=float(versus.ratio) if versus else None,
         margin=float(versus.margin) if versus else 0.0,
         maximum=float(rate.max) if rate.max is not None else None,
