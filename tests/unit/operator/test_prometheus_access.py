@@ -153,8 +153,14 @@ async def test_a_client_certificate(tmp_path: Path) -> None:
         ({"token": "a", "username": "b", "password": "c"}, "only one of them can be sent"),
         ({"headers.yaml": "- a"}, "is no map of headers"),
         ({"headers.yaml": "a: ["}, "is no YAML"),
+        ({"token": "s3cret\nline"}, "holds characters that no HTTP header can carry"),
+        ({"username": "a", "password": "s3cret€"}, "holds characters that no HTTP header can carry"),
+        ({"headers.yaml": "X-Scope-OrgID: s3cret\u201d"}, "holds characters that no HTTP header can carry"),
     ],
-    ids=["no password", "no certificate", "two identities", "a list", "no YAML"],
+    ids=[
+        *("no password", "no certificate", "two identities", "a list", "no YAML"),
+        *("a line break", "a euro sign", "a quotation mark"),
+    ],
 )
 async def test_what_is_not_complete_is_told_and_is_an_outage(
     store: Store, tmp_path: Path, files: dict[str, str], words: str
@@ -162,8 +168,9 @@ async def test_what_is_not_complete_is_told_and_is_an_outage(
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     source = PrometheusSource(store.url, access=tmp_path)
-    with pytest.raises(ProviderError, match=words):
+    with pytest.raises(ProviderError, match=words) as raised:
         await source.query("up")
+    assert "s3cret" not in f"{raised.value} {raised.value.__cause__}"
     assert store.shown == []
     source.close()
 

@@ -14,10 +14,11 @@ def rollout(
     weights: tuple[int, ...] = (10,),
     step_seconds: float = 120.0,
     pods: tuple[int, int] = (1, 3),
+    poll: float = 5.0,
     **more: Any,
 ) -> Traffic:
     """Traffic with these weights, each for step_seconds, and this many pods of the candidate and of stable."""
-    legs = tuple(Leg(weight, step_seconds, pods[0]) for weight in weights)
+    legs = tuple(Leg(weight, step_seconds, pods[0], poll) for weight in weights)
     return Traffic(rate, base, legs, stable_pods=pods[1], **more)
 
 

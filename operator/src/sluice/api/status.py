@@ -53,6 +53,10 @@ class StableStatus(Schema):
     revision: RevisionName
     slot: Slot
     model: Annotated[ModelSource, Field(description="The model that it serves.")]
+    moved_to: Annotated[
+        str | None,
+        Field(max_length=2048, description="Other address of this model that the spec names; an Event told of it."),
+    ] = None
 
 
 class StageStatus(Schema):
@@ -67,6 +71,9 @@ class StageStatus(Schema):
     live_for: Annotated[Duration, Field(description="Time with the stage's weight live, before liveSince.")] = (
         timedelta()
     )
+    set_at: Annotated[
+        Time | None, Field(description="Since when the gateway has had to confirm the stage's weight.")
+    ] = None
 
 
 class CandidateStatus(Schema):
@@ -85,6 +92,10 @@ class CandidateStatus(Schema):
     retreated: Annotated[
         str | None,
         Field(max_length=64, description="Why its traffic was taken back without rejecting it."),
+    ] = None
+    checks: Annotated[
+        str | None,
+        Field(max_length=8, description="Digest of the checks that judge it: with others, failures are judged anew."),
     ] = None
     stage: Annotated[StageStatus, Field(description="Where it is on its way.")]
 

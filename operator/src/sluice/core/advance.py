@@ -77,7 +77,7 @@ def _ramp(s: Snapshot, course: Course, trial: Trial, stages: tuple[Stage, ...], 
         mark = candidate.stage
         spent = mark.live_for + (s.now - candidate.stage.live_since)
         candidate = candidate.model_copy(
-            update={"stage": mark.model_copy(update={"live_since": None, "live_for": spent})}
+            update={"stage": mark.model_copy(update={"live_since": None, "live_for": spent, "set_at": s.now})}
         )
     trial = replace(trial, candidate=candidate)
     waiting = gates(trial)
@@ -105,5 +105,7 @@ def _ramp(s: Snapshot, course: Course, trial: Trial, stages: tuple[Stage, ...], 
             course = course.tell(
                 "Normal", reason, f"revision {candidate.revision}: {stage.name}, weight {stage.weight}"
             )
+    if weight > trial.weight:
+        candidate = candidate.model_copy(update={"stage": candidate.stage.model_copy(update={"set_at": s.now})})
     status = course.status.model_copy(update={"candidate": candidate})
     return replace(course, status=status, weight=weight, finding=finding, waiting=waiting)

@@ -49,7 +49,7 @@ def _let_go(s: Snapshot, spec: Spec, course: Course) -> Course:
         return course
     if waits := _must_stay(s, course, candidate):
         return replace(course, finding=waits)
-    if stable is None and s.weight(candidate.revision) > 0:
+    if stable is None and s.weight(candidate.revision) > 0 and s.revision(candidate.revision).serving > 0:
         status = ledger.promote(status, s.now)  # it serves all there is: the newer spec must not take that away
     elif stable and stable.revision == desired:
         status = ledger.end(status, "Cancelled", Reason.CANCELLED, "the spec is back at stable's inputs", s.now)

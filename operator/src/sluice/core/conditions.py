@@ -7,6 +7,7 @@ from sluice.api.status import CheckStatus, ConditionStatus, Status, TrafficStatu
 from sluice.core import gateways
 from sluice.core.children import selector
 from sluice.core.course import Course
+from sluice.core.revision import checks_of
 from sluice.core.snapshot import RouteState, Snapshot
 from sluice.core.trial import Move
 
@@ -36,7 +37,9 @@ def describe(s: Snapshot, course: Course) -> Status:
         if s.route
         else []
     )
-    candidate = status.candidate and status.candidate.model_copy(update={"weight": s.weight(status.candidate.revision)})
+    candidate = status.candidate and status.candidate.model_copy(
+        update={"weight": s.weight(status.candidate.revision), "checks": checks_of(s.spec) if s.spec else None}
+    )
     return status.model_copy(
         update={
             "observed_generation": s.identity.generation,

@@ -5,6 +5,7 @@ from datetime import timedelta
 from sluice.api.quantities import format_duration
 from sluice.api.status import Verdict
 from sluice.api.v1alpha1 import OnFail
+from sluice.core.analysis.verdicts import CheckResult
 from sluice.core.trial import Trial
 
 
@@ -22,9 +23,17 @@ def gates(trial: Trial) -> str:
     if observation.requests < stage.min_samples:
         waits.append(f"{observation.requests} of {stage.min_samples} requests")
     if not trial.first:
-        waits.extend(
-            f"check {check.name} is {check.verdict}: {check.message}"
-            for check in observation.checks
-            if check.on_fail is not OnFail.REPORT and (check.verdict.unknown or check.verdict is Verdict.FAIL)
-        )
+        waits.extend(f"check {c.name} is {c.verdict}: {c.message}" for c in observation.checks if _keeps(trial, c))
     return ", ".join(waits)
+
+
+def _keeps(trial: Trial, check: CheckResult) -> bool:
+    """Does what it says keep the candidate in its stage?
+
+    A comparison with a stable that has no pod left does not: nothing better could be shown, and people roll out the
+    remedy just then.
+    """
+    stable = trial.snapshot.status.stable
+    if check.lacks_stable and stable is not None and not trial.snapshot.revision(stable.revision).serving:
+        return False
+    return check.on_fail is not OnFail.REPORT and (check.verdict.unknown or check.verdict is Verdict.FAIL)

@@ -87,13 +87,23 @@ def blind_for(trial: Trial) -> timedelta:
     return trial.snapshot.now - min(last, default=trial.snapshot.now)
 
 
+def stable_blind_for(trial: Trial) -> timedelta:
+    """Time for which nothing was seen of a stable that it is compared with; none of one that has no pod to be seen."""
+    s = trial.snapshot
+    stable = s.status.stable
+    if not s.observation.compares or stable is None or not s.revision(stable.revision).serving:
+        return timedelta()
+    return s.now - max(s.observation.stable_newest or trial.since, trial.since)
+
+
 def blind(trial: Trial) -> Finding | None:
     """Has it had live traffic for too long without anybody seeing how it does?"""
     observation = trial.snapshot.observation
     if trial.weight == 0 or trial.first or not (observation.caught_up or observation.problem):
         return None  # no answer and no failure yet: the first question is still under way
-    limit, unseen = blind_deadline(trial), blind_for(trial)
-    message = f"no fresh metrics of it for {format_duration(timedelta(seconds=int(unseen.total_seconds())))}"
+    limit, own, baselines = blind_deadline(trial), blind_for(trial), stable_blind_for(trial)
+    unseen, whose = (own, "it") if own >= baselines else (baselines, "stable, which it is compared with,")
+    message = f"no fresh metrics of {whose} for {format_duration(timedelta(seconds=int(unseen.total_seconds())))}"
     if observation.problem:
         message += f": {observation.problem}"
     if limit is None:
@@ -188,7 +198,8 @@ def not_seen(trial: Trial) -> Finding | None:
 def unconfirmed(trial: Trial) -> Finding | None:
     """Has the gateway had enough time to confirm the weight that it was given?"""
     route = trial.snapshot.route
-    if route is None or trial.weight != trial.stage.weight or not trial.overdue:
+    since = trial.candidate.stage.set_at
+    if route is None or trial.live or since is None or trial.snapshot.now - since < trial.spec.progress_deadline:
         return None
     message = f"weight {trial.weight} is not confirmed: {route.message or 'the gateway says nothing'}"
     return Finding(Move.HOLD, Reason.ROUTE_NOT_ACCEPTED, message, stalled=True)

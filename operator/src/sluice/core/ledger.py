@@ -33,7 +33,7 @@ def enter(candidate: CandidateStatus, index: int, stage: Stage, now: datetime, *
 
 def restarted(stage: StageStatus, now: datetime) -> StageStatus:
     """The same stage from its beginning."""
-    return stage.model_copy(update={"entered_at": now, "live_since": None, "live_for": timedelta()})
+    return stage.model_copy(update={"entered_at": now, "live_since": None, "live_for": timedelta(), "set_at": None})
 
 
 def begin(status: Status, inputs: Inputs, first: Stage, now: datetime) -> Status:

@@ -9,6 +9,7 @@ from sluice.api.status import Verdict
 from sluice.api.v1alpha1 import Spec
 from sluice.core import ledger
 from sluice.core.advance import advance, with_own_evidence
+from sluice.core.analysis.verdicts import CheckResult
 from sluice.core.children import child_name
 from sluice.core.choice import choose
 from sluice.core.conditions import describe
@@ -18,7 +19,7 @@ from sluice.core.plan import Plan, Refusal
 from sluice.core.recall import recall
 from sluice.core.refusals import REFUSAL_REPEAT
 from sluice.core.removals import idle_revisions
-from sluice.core.revision import inputs_of
+from sluice.core.revision import checks_of, inputs_of
 from sluice.core.snapshot import RouteState, Snapshot
 from sluice.core.trial import Finding, Move
 from sluice.core.upkeep import upkeep
@@ -93,13 +94,18 @@ def _with_refusal(s: Snapshot, course: Course) -> Course:
 def _with_move_told(s: Snapshot, spec: Spec, course: Course) -> Course:
     """The same model at another address starts no rollout and restarts no pod: pods go on fetching from the old one.
 
-    Told once for each spec, as a pod that is made later fails if the old address is gone.
+    Told once for each address, as a pod that is made later fails if the old one is gone.
     """
     stable = course.status.stable
-    if stable is None or stable.revision != course.desired or s.status.observed_generation == s.identity.generation:
+    if stable is None or stable.revision != course.desired:
         return course
     inputs = s.revision(stable.revision).inputs
-    if inputs is None or inputs.model.uri == spec.model.uri:
+    moved = spec.model.uri if inputs is not None and inputs.model.uri != spec.model.uri else None
+    if moved == stable.moved_to:
+        return course
+    status = course.status.model_copy(update={"stable": stable.model_copy(update={"moved_to": moved})})
+    course = replace(course, status=status)
+    if moved is None or inputs is None:
         return course
     message = (
         f"spec.model.uri is another address of the same model: pods of revision {stable.revision} still fetch it from "
@@ -124,19 +130,21 @@ def _with_stall_told(s: Snapshot, course: Course) -> Course:
 def _with_remembered_failures(s: Snapshot) -> Snapshot:
     """A check that failed stays failed until a person decides, also when a restarted operator no longer finds why.
 
-    Plain queries are measured again only for the newest moments. Another spec is such a decision; so is a retry, after
+    Plain queries are measured again only for the newest moments. Other checks are such a decision; so is a retry, after
     which the status holds no verdicts of before.
     """
-    if s.status.candidate is None or s.status.observed_generation != s.identity.generation:
+    candidate, spec = s.status.candidate, s.spec
+    if candidate is None or spec is None or candidate.checks != checks_of(spec):
         return s
     failed = {check.name: check for check in s.status.checks if check.verdict is Verdict.FAIL}
-    checks = tuple(
-        replace(check, verdict=Verdict.FAIL, evidence=failed[check.name].evidence, message=failed[check.name].message)
-        if check.name in failed
-        else check
-        for check in s.observation.checks
-    )
-    return replace(s, observation=replace(s.observation, checks=checks)) if failed else s
+    if not failed:
+        return s
+    now = {check.name: check for check in s.observation.checks}
+    for check in spec.analysis.checks:
+        if check.name in failed:
+            words = failed[check.name]
+            now[check.name] = CheckResult(check.name, Verdict.FAIL, check.on_fail, words.evidence, words.message)
+    return replace(s, observation=replace(s.observation, checks=tuple(now.values())))
 
 
 def _with_fresh_refusals(s: Snapshot) -> Snapshot:

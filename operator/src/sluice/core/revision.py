@@ -43,6 +43,11 @@ class Inputs(Schema):
         )
 
 
+def checks_of(spec: Spec) -> str:
+    """Digest of what judges a candidate: the same one means that a verdict of before still holds."""
+    return digest([check.model_dump(mode="json") for check in spec.analysis.checks])
+
+
 def inputs_of(spec: Spec) -> Inputs:
     """The inputs that this spec asks for."""
     return Inputs(model=spec.model, runtime=spec.runtime, template=spec.template)

@@ -140,8 +140,11 @@ def _revision(s: Snapshot, spec: Spec, revision: str, replicas: int) -> Iterator
     if template is None or (rendered is not None and corrects(s, spec, revision, rendered)):
         if rendered is None:
             return  # nothing is known of how to build it; what is there stays
+        name = children.child_name(s.identity.name, revision)
         if facts.record and template is not None:
-            yield Delete("ControllerRevision", children.child_name(s.identity.name, revision), facts.record.uid)
+            if refused(s, "ControllerRevision", name, DELETING):
+                return
+            yield Delete("ControllerRevision", name, facts.record.uid)
             facts = replace(facts, record=None)
         template = rendered
         record = children.record(s.identity, inputs_of(spec), template, s.identity.generation)
@@ -171,7 +174,8 @@ def corrects(s: Snapshot, spec: Spec, revision: str, rendered: Mapping[str, Any]
     if candidate is None or candidate.revision != revision or candidate.exposed_at or facts.ready_pods:
         return False
     moved = facts.inputs is not None and facts.inputs.model.uri != spec.model.uri
-    in_trouble = bool(facts.trouble) or any(pod.trouble for pod in facts.pods)
+    unmade = ("Deployment", children.child_name(s.identity.name, revision)) in s.refusals
+    in_trouble = unmade or bool(facts.trouble) or any(pod.trouble for pod in facts.pods)
     return (moved or in_trouble) and rendered != facts.template
 
 

@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from sluice.api.status import Verdict
-from sluice.core.analysis.judge import Judge
+from sluice.core.analysis.judge import HISTORY, Judge
 from sluice.core.analysis.questions import UP, Failure, Measurement, SampleQuestion, Subject, samples_query
 from sluice.core.analysis.verdicts import NOTHING_KNOWN, Observation
 from sluice.core.metrics import Series
@@ -97,13 +97,20 @@ class Poller:
         if not self._watched:
             self._wanted.clear()
 
-    def observation(self, key: Hashable, pods: Mapping[str, datetime], stage_since: datetime) -> Observation:
+    def observation(
+        self,
+        key: Hashable,
+        pods: Mapping[str, datetime],
+        stage_since: datetime,
+        stable_pods: Mapping[str, datetime] | None = None,
+    ) -> Observation:
         """What is known about a rollout now; nothing, if it is not watched.
 
-        pods: the candidate's pods and when each was created. stage_since: requests after it are counted.
+        pods, stable_pods: those of the candidate and of stable, and when each was created. stage_since: requests after
+        it are counted.
         """
         watched = self._watched.get(key)
-        return watched.judge.observe(self._clock.now(), pods, stage_since) if watched else NOTHING_KNOWN
+        return watched.judge.observe(self._clock.now(), pods, stage_since, stable_pods) if watched else NOTHING_KNOWN
 
     # --- asking ----------------------------------------------------------------------------------------------------
 
@@ -145,11 +152,13 @@ class Poller:
         self.polls += 1
         self._hurry = False
         started, now = self._clock.monotonic(), self._clock.now().timestamp()
-        current = [w for w in self._watched.values() if now - w.behind <= PIECE]
+        await self._recall_all(started)
+        ready = [w for w in self._watched.values() if w.judge.history() is None]
+        current = [w for w in ready if now - w.behind <= PIECE]
         for first in range(0, len(current), TOGETHER):
             await self._read(current[first : first + TOGETHER], now)
         # the youngest has the least to read, so most rollouts are judged again soon
-        for watched in sorted((w for w in self._watched.values() if now - w.behind > PIECE), key=lambda w: -w.behind):
+        for watched in sorted((w for w in ready if now - w.behind > PIECE), key=lambda w: -w.behind):
             while self._watched.get(watched.key) is watched and watched.behind < now:
                 if self._clock.monotonic() - started > CATCH_UP_BUDGET:
                     self._hurry = True
@@ -158,6 +167,32 @@ class Poller:
                 await self._read([watched], end, past=end < now)
                 if watched.behind <= before:
                     break  # a question failed: the next poll tries again
+
+    async def _recall_all(self, started: float) -> None:
+        """Stable's past comes first: before it is known no samples are read, as they could not be compared."""
+        for watched in [w for w in self._watched.values() if w.judge.history() is not None]:
+            if self._clock.monotonic() - started > CATCH_UP_BUDGET:
+                self._hurry = True
+                return
+            await self._recall(watched)
+
+    async def _recall(self, watched: Watched) -> None:
+        """What the store refuses to tell stays unknown; an outage is asked about again, and is blindness meanwhile."""
+        question = watched.judge.history()
+        if question is None:
+            return
+        try:
+            async with self._reading:
+                answer = await self._source.query(question.promql, datetime.fromtimestamp(question.at, UTC))
+        except Exception as error:
+            failure = self._failure(error, question.promql)
+            if failure.verdict is not Verdict.QUERY_ERROR:
+                self._blind(watched, HISTORY, failure)
+                return
+            log.warning("stable's past is not told", rollout=watched.key, problem=failure.message)
+            watched.judge.remember(None)
+        else:
+            watched.judge.remember(answer)
 
     async def _read(self, group: Sequence[Watched], until: float, *, past: bool = False) -> None:
         """Reads all metrics of these rollouts up to `until` (seconds since the epoch).
@@ -201,9 +236,9 @@ class Poller:
 
     def _give(self, watched: Watched, metric: str, answer: Sequence[Series], until: float) -> None:
         try:
-            before = watched.judge.caught_up
+            before = watched.judge.caught_up, watched.judge.failing
             news = watched.judge.read(metric, answer, until)
-            if news or watched.judge.caught_up != before:
+            if news or (watched.judge.caught_up, watched.judge.failing) != before:
                 self._wake(watched.key, watched.judge.failing)
         except Exception as error:
             # samples that one judge cannot digest must not blind the others
@@ -242,30 +277,11 @@ class Poller:
     async def _measure_in_order(self, watched: Watched) -> None:
         """All moments that are due; after an outage the rest waits for the next poll."""
         refused: set[str] = set()
-        await self._recall(watched)
         for question in watched.judge.measurements(self._clock.now()):
             if question.check not in refused and not await self._measure(watched, question):
                 refused.add(question.check)
             if self._watched.get(watched.key) is not watched:
                 return
-
-    async def _recall(self, watched: Watched) -> None:
-        """Stable's past, once: what the store refuses to tell stays unknown, an outage is asked about again."""
-        question = watched.judge.history()
-        if question is None:
-            return
-        try:
-            async with self._measuring:
-                answer = await self._source.query(question.promql, datetime.fromtimestamp(question.at, UTC))
-        except Exception as error:
-            failure = self._failure(error, question.promql)
-            log.warning("stable's past is not told", rollout=watched.key, problem=failure.message)
-            if failure.verdict is not Verdict.QUERY_ERROR:
-                return
-            watched.judge.remember(None)
-        else:
-            watched.judge.remember(answer)
-        self._wake(watched.key, watched.judge.failing)
 
     async def _measure(self, watched: Watched, question: Measurement) -> bool:
         try:

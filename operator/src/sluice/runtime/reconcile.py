@@ -16,7 +16,7 @@ from sluice.core.plan import Action, Refusal
 from sluice.core.planner import decide
 from sluice.core.runtimes import Runtime
 from sluice.core.snapshot import Snapshot
-from sluice.ports import Clock, ClusterError, Conflict, Object, Refused, Store
+from sluice.ports import Clock, ClusterError, Object, Refused, Store
 from sluice.runtime.schedule import Key
 
 log = structlog.get_logger(__name__)
@@ -71,7 +71,13 @@ class Evidence(Protocol):
         """Stop watching."""
         ...
 
-    def observation(self, key: Key, pods: Mapping[str, datetime], stage_since: datetime) -> Observation:
+    def observation(
+        self,
+        key: Key,
+        pods: Mapping[str, datetime],
+        stage_since: datetime,
+        stable_pods: Mapping[str, datetime] | None = None,
+    ) -> Observation:
         """What is known."""
         ...
 
@@ -140,12 +146,17 @@ class Reconciler:
             if not plan.urgent:
                 raise
             log.warning("traffic not taken back yet", namespace=key[0], name=key[1], error=str(error))
-            # after a conflict the newest object has been read already: there is nothing to wait for
-            return URGENT_RETRY / 10 if isinstance(error, Conflict) else URGENT_RETRY
+            # after a conflict the newest route has been read already: there is nothing to wait for
+            return URGENT_RETRY / 10 if self._has_newer_route(key, snapshot) else URGENT_RETRY
         if plan.status is not None:
             await self._remember(key, snapshot, plan.status)
             self._watch(key, snapshot, plan.status)
         return plan.requeue_after
+
+    def _has_newer_route(self, key: Key, snapshot: Snapshot) -> bool:
+        route = self._store.get("HTTPRoute", *key)
+        seen = snapshot.route.resource_version if snapshot.route else None
+        return route is not None and route["metadata"]["resourceVersion"] != seen
 
     def _forget(self, key: Key) -> None:
         self._evidence.untrack(key)
@@ -175,6 +186,8 @@ class Reconciler:
         inputs = snapshot.revision(candidate.revision).inputs  # a paused spec may ask for another runtime already
         name = (inputs or spec).runtime.name
         runtime = snapshot.runtimes.get(name)
+        stables = snapshot.revision(stable.revision).inputs
+        stable_runtime = snapshot.runtimes.get(stables.runtime.name) if stables else None
         if runtime is None:  # nobody knows any more where it keeps its metrics: that is blindness, not peace
             self._evidence.untrack(key)
             return Observation(problem=f"runtime {name} is no longer in the operator's table: put its row back")
@@ -188,12 +201,16 @@ class Reconciler:
                 started_at=candidate.started_at,
                 checks=spec.analysis.checks,
                 preset=runtime.metrics,
+                stable_preset=stable_runtime.metrics if stable_runtime else None,
                 alpha=float(spec.analysis.false_rollback),
             ),
         )
-        pods = {pod.name: pod.started_at for pod in snapshot.revision(candidate.revision).pods}
+        pods, stable_pods = (
+            {pod.name: pod.started_at for pod in snapshot.revision(place.revision).pods}
+            for place in (candidate, stable)
+        )
         since = candidate.stage.live_since or candidate.stage.entered_at
-        return self._evidence.observation(key, pods, since)
+        return self._evidence.observation(key, pods, since, stable_pods)
 
     async def _remember(self, key: Key, snapshot: Snapshot, status: Status) -> None:
         """Write the status: at once when something happened, else not more than once a minute."""

@@ -114,6 +114,7 @@ class World:
     hurried: list[Hashable] = field(default_factory=list)
     pods: dict[str, datetime] = field(default_factory=lambda: {POD: START})
     start: datetime = START
+    stable_pods: dict[str, datetime] = field(default_factory=dict)
     stage_since: datetime = START
     pod: str = POD
     other_pod: str = OTHER_POD
@@ -150,7 +151,7 @@ class World:
             await self.poller.poll_once()
 
     def observe(self, key: Hashable = "flights", poller: Poller | None = None) -> Observation:
-        return (poller or self.poller).observation(key, self.pods, self.stage_since)
+        return (poller or self.poller).observation(key, self.pods, self.stage_since, self.stable_pods)
 
     def verdicts(self, key: Hashable = "flights") -> list[str]:
         return [check.verdict.value for check in self.observe(key).checks]

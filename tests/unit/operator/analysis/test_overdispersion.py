@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sluice.core.analysis.overdispersion import UNKNOWN, _between_pods, overdispersion
+from sluice.core.analysis.overdispersion import MOST, UNKNOWN, _between_pods, overdispersion
 
 BLOCKS = 40
 
@@ -36,10 +36,22 @@ def test_what_all_pods_share_is_no_noise_between_them() -> None:
     assert overdispersion(*counts(shared=shared)) <= 1.8
 
 
-def test_one_pod_alone_sees_shared_bursts_as_noise() -> None:
+def test_one_pod_alone_sees_shared_bursts_as_noise_but_not_without_end() -> None:
+    """At 30,000 nothing would ever be evidence again: the remedy after an incident would be rolled out unjudged."""
     shared = np.ones(BLOCKS)
     shared[10:14] = 5
-    assert overdispersion(*counts(pods=1, shared=shared)) > 20
+    assert overdispersion(*counts(pods=1, shared=shared)) == MOST
+    shared[10:14] = 100
+    assert overdispersion(*counts(pods=1, shared=shared)) == MOST
+
+
+def test_a_pod_that_was_replaced_does_not_hide_how_the_others_compare() -> None:
+    shared = np.ones(BLOCKS)
+    shared[10:12] = 100
+    requests, losses = counts(pods=4, shared=shared)
+    requests[0, BLOCKS // 2 :] = losses[0, BLOCKS // 2 :] = 0
+    requests[1, : BLOCKS // 2] = losses[1, : BLOCKS // 2] = 0
+    assert overdispersion(requests, losses) <= 2
 
 
 def test_a_slow_drift_of_a_single_pod_is_no_noise() -> None:

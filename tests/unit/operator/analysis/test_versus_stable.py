@@ -1,5 +1,6 @@
 """A check that compares with stable: both arms are read together, and stable's past decides how much noise is usual."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from sluice.api.v1alpha1 import Check, RateCheck, VersusStable
 from sluice.core.analysis.history import counts_by_block
-from sluice.core.metrics import Series
+from sluice.core.metrics import MetricPreset, Series
 from sluice.ports import ProviderError, QueryError
 
 
@@ -88,7 +89,9 @@ async def test_nothing_is_decided_before_stables_past_is_known(world: Any) -> No
     world.store.error = lambda promql: ProviderError("busy") if ":120s]" in promql else None
     world.poller.track("flights", world.subject(world.versus))
     await world.run(30)
-    assert world.verdicts() == ["Undecided"]
+    assert world.verdicts() == ["ProviderError"]
+    assert world.observe().problem == "busy"
+    assert not world.observe().seen
     assert not world.observe().caught_up
     world.store.error = lambda promql: None
     await world.run(31)
@@ -126,6 +129,55 @@ async def test_a_stable_that_nobody_sees_is_no_data(world: Any) -> None:
     [errors] = world.observe().checks
     assert errors.verdict == "NoData"
     assert "stable (flights-6f9c41d2)" in errors.message
+
+
+async def test_a_stable_that_counts_nothing_is_no_data(world: Any) -> None:
+    """It is scraped, but its server keeps the numbers under another name: nothing is compared, and nothing passes."""
+    an_hour_of_stable(world)
+    for second in range(2, 40, 2):
+        world.store.scrape(second, ok=10 * second, failed=10 * second)
+        world.store.put("up", second, 1, world.stable_pod)
+    world.poller.track("flights", world.subject(world.versus))
+    await world.run(10)
+    assert world.verdicts() == ["Undecided"]
+    await world.run(30)
+    [errors] = world.observe().checks
+    assert (errors.verdict, errors.lacks_stable) == ("NoData", True)
+    assert (
+        errors.message
+        == "stable (flights-6f9c41d2) has counted no request in http_requests_total: there is nothing to compare with"
+    )
+
+
+async def test_a_stable_of_another_runtime_is_read_where_it_keeps_its_numbers(world: Any) -> None:
+    old = MetricPreset(requests="old_requests", code_label="status", failure_pattern="bad", latency="old_seconds")
+    an_hour_of_stable(world)
+    for second in range(2, 60, 2):
+        world.store.scrape(second, ok=10 * second, failed=10 * second)
+        world.store.put("up", second + 0.7, 1, world.stable_pod)
+        world.store.put("old_requests", second + 0.7, 180 * second, world.stable_pod, status="good")
+    world.poller.track("flights", world.subject(world.versus, stable_preset=old))
+    await world.run(30)
+    [errors] = world.observe().checks
+    assert errors.verdict == "Fail"
+    assert ", stable 0 of " in errors.message
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_the_past_of_a_stable_that_comes_into_sight_late_does_not_count(world: Any, known: bool) -> None:
+    """Prometheus was away when the rollout began. Stable served millions well; both arms fail 5% now."""
+    an_hour_of_stable(world)
+    random = np.random.default_rng(3)
+    bad, stable_bad = 0, 8000
+    for second in range(30, 200, 2):
+        bad, stable_bad = bad + int(random.binomial(40, 0.05)), stable_bad + int(random.binomial(360, 0.05))
+        world.store.scrape(second, ok=20 * second - bad, failed=bad)
+        world.store.scrape(second + 0.7, ok=8_000_000 + 180 * second, failed=stable_bad, pod=world.stable_pod)
+    world.stable_pods = {world.stable_pod: world.start - timedelta(days=3)} if known else {}
+    world.poller.track("flights", world.subject(world.versus))
+    world.observe()
+    await world.run(190)
+    assert world.verdicts() == ["Undecided"]
 
 
 async def test_stable_is_not_counted_as_the_candidates_requests(world: Any) -> None:

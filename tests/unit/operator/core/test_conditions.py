@@ -8,6 +8,7 @@ import pytest
 from sluice.api.status import Status, Verdict
 from sluice.core.conditions import significant
 from sluice.core.planner import decide
+from sluice.core.revision import checks_of
 from sluice.core.snapshot import RouteState, Snapshot
 from unit.operator.core.scenes import (
     CANDIDATE,
@@ -130,4 +131,4 @@ def test_checks_are_told_while_there_is_a_candidate() -> None:
 def test_the_candidates_way_is_kept() -> None:
     status = decide(scene(observation=observed(requests=7))).status
     assert status is not None
-    assert status.candidate == candidate_status(weight=10)
+    assert status.candidate == candidate_status(weight=10, checks=checks_of(spec_of()))

@@ -2,18 +2,19 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from sluice.api.names import Reason
 from sluice.api.status import RETIRING_LIMIT, CheckStatus, RejectedStatus, RetiringStatus, Status, Verdict
-from sluice.api.v1alpha1 import OnFail
-from sluice.core.analysis.verdicts import CheckResult
+from sluice.api.v1alpha1 import Analysis, Check, OnFail, RateCheck
+from sluice.core.analysis.verdicts import CheckResult, Observation
 from sluice.core.plan import DELETING, MARKING, Announce, Apply, Delete, Mark, Plan, Refusal
 from sluice.core.planner import decide
 from sluice.core.rendering import pod_template
-from sluice.core.revision import inputs_of
+from sluice.core.revision import checks_of, inputs_of
 from sluice.core.snapshot import Child, RouteState, Snapshot
 from unit.operator.core.scenes import (
     CANDIDATE,
@@ -102,13 +103,26 @@ def test_an_upgrade_that_renders_differently_touches_only_what_cannot_start() ->
     assert len(applied(decide(with_candidate(loading, pods=(troubled,))), "ControllerRevision")) == 1
 
 
+def test_a_record_that_may_not_be_deleted_is_not_asked_for_again_at_once() -> None:
+    given = replace(moved(), refusals=refused("ControllerRevision", f"flights-{CANDIDATE}", DELETING))
+    assert [a for a in decide(given).actions if isinstance(a, Delete)] == []
+
+
+def test_a_corrected_runtime_reaches_a_candidate_whose_deployment_was_refused() -> None:
+    newer = RUNTIME.model_copy(update={"image": "registry.example/corrected:$(version)"})
+    given = with_candidate(not_exposed(runtimes={"sim": newer}), pods=(), endpoints=0)
+    given = replace(given, refusals=refused("Deployment", f"flights-{CANDIDATE}", "digest of the bad one"))
+    assert len(applied(decide(given), "ControllerRevision")) == 1
+
+
 def test_another_address_of_what_serves_is_told_and_restarts_nothing() -> None:
     elsewhere = {"uri": "https://elsewhere.example/manifest.json", "digest": f"sha256:{'a' * 64}"}
     given = scene(spec=spec_of("a", model=elsewhere), status=status_of(None), route=route_of({STABLE: 100}))
     plan = decide(given)
     assert [a.reason for a in plan.actions if isinstance(a, Announce)] == [Reason.MODEL_MOVED]
     assert [a for a in plan.actions if not isinstance(a, Announce)] == []
-    assert [a for a in decide(replace(given, status=status(plan))).actions if isinstance(a, Announce)] == []
+    later = replace(given, status=status(plan), identity=replace(given.identity, generation=99))
+    assert [a for a in decide(later).actions if isinstance(a, Announce)] == []
 
 
 # --- the API server refuses --------------------------------------------------------------------------------------
@@ -149,8 +163,11 @@ def paused_by_check(**changes: Any) -> Snapshot:
     """A check with onFail: Pause failed; a new operator has measured it anew and finds nothing."""
     failed = CheckStatus(name="errors", verdict=Verdict.FAIL, evidence="3 of 3", message="0.7, at most 0.5 allowed")
     quiet = CheckResult("errors", Verdict.UNDECIDED, OnFail.PAUSE, "0 of 3", "0.2")
-    memory = {"checks": (failed,), "observed_generation": IDENTITY.generation} | changes
-    return scene(status=status_of(candidate_status(), **memory), observation=observed(checks=(quiet,)))
+    check = Check(name="errors", type="Rate", on_fail=OnFail.PAUSE, rate=RateCheck(max=Decimal("0.05")))
+    spec = spec_of().model_copy(update={"analysis": Analysis(checks=(check,))})
+    candidate = candidate_status(checks=checks_of(spec))
+    given = scene(spec=spec, status=status_of(candidate, checks=(failed,)), observation=observed(checks=(quiet,)))
+    return replace(given, **changes)
 
 
 def test_a_check_that_pauses_is_remembered_by_the_status() -> None:
@@ -160,10 +177,29 @@ def test_a_check_that_pauses_is_remembered_by_the_status() -> None:
     assert routes(plan) == []
 
 
-def test_another_spec_is_a_decision() -> None:
-    plan = decide(paused_by_check(observed_generation=IDENTITY.generation - 1))
-    assert shares(routes(plan)[0]) if routes(plan) else status(plan).candidate is not None
-    assert condition(plan, "Stalled")[0] == "False"
+def test_another_spec_with_the_same_checks_is_no_decision() -> None:
+    """An autoscaler that writes spec.replicas must not let a rollout go on that waits for a person."""
+    given = paused_by_check()
+    assert given.spec is not None
+    scaled = replace(given, spec=given.spec.model_copy(update={"replicas": 5}))
+    scaled = replace(scaled, identity=replace(scaled.identity, generation=scaled.identity.generation + 1))
+    assert condition(decide(scaled), "Stalled") == ("True", Reason.PAUSED_BY_CHECK)
+
+
+def test_other_checks_are_a_decision() -> None:
+    given = paused_by_check()
+    assert given.spec is not None
+    wider = Check(name="errors", type="Rate", on_fail=OnFail.PAUSE, rate=RateCheck(max=Decimal("0.5")))
+    other = replace(given, spec=given.spec.model_copy(update={"analysis": Analysis(checks=(wider,))}))
+    assert condition(decide(other), "Stalled")[0] == "False"
+
+
+def test_a_failure_outlives_a_moment_without_any_observation() -> None:
+    """The runtime's row was away for a pass: nothing is observed, and nothing forgotten."""
+    given = paused_by_check(observation=Observation(problem="runtime sim is no longer in the operator's table"))
+    told = status(decide(given))
+    assert told.checks[0].verdict is Verdict.FAIL
+    assert condition(decide(replace(paused_by_check(), status=told)), "Stalled")[0] == "True"
 
 
 def test_a_retry_is_a_decision() -> None:
@@ -219,6 +255,49 @@ def test_the_first_revision_that_is_rejected_loses_its_route_and_comes_to_rest()
     assert routes(later) == []
     assert not later.urgent
     assert status(later).retiring == status(plan).retiring
+
+
+def test_a_first_revision_that_never_served_is_not_promoted_for_a_newer_spec() -> None:
+    alone = scene(
+        spec=spec_of("c"),
+        status=status_of(candidate_status(0, "initial", live=False), stable=None),
+        route=route_of({CANDIDATE: 100}),
+    )
+    told = status(decide(with_candidate(alone, pods=(), endpoints=0)))
+    assert told.stable is None
+    assert [entry.outcome for entry in told.history] == ["Superseded"]
+    serving = status(decide(alone))
+    assert serving.stable is not None
+    assert serving.stable.revision == CANDIDATE
+
+
+# --- a comparison without a stable ----------------------------------------------------------------------------------
+
+
+def unseen_stable(seconds: float, **changes: Any) -> Snapshot:
+    """The candidate is compared with a stable that nobody has seen for so long."""
+    lacking = CheckResult(
+        "errors", Verdict.NO_DATA, OnFail.ROLLBACK, "1 of 100", "stable is not seen", lacks_stable=True
+    )
+    seen = {"compares": True, "stable_newest": NOW - timedelta(seconds=seconds), "checks": (lacking,)}
+    return scene(observation=observed(**seen), **changes)
+
+
+def test_a_stable_that_nobody_sees_is_blindness() -> None:
+    assert routes(decide(unseen_stable(30))) == []
+    [route] = routes(decide(unseen_stable(60)))
+    assert shares(route) == {STABLE: 100}
+
+
+def test_a_stable_without_pods_does_not_hold_up_the_remedy() -> None:
+    """People roll out the remedy just then: what cannot be compared is judged by the rest."""
+    gone = with_stable(unseen_stable(3600), pods=(), endpoints=0)
+    plan = decide(gone)
+    assert status(plan).candidate is not None
+    assert status(plan).candidate.stage.name == "half"
+
+
+# --- more than fits -------------------------------------------------------------------------------------------------
 
 
 def test_more_superseded_revisions_than_the_status_holds_go_at_once() -> None:

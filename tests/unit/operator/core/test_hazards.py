@@ -67,6 +67,14 @@ def overdue(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, status=status_of(candidate))
 
 
+def set_for(minutes: float) -> Snapshot:
+    """The weight was set so long ago, and the gateway has not confirmed it."""
+    given = scene(route=route_of({STABLE: 90, CANDIDATE: 10}, RouteState.PENDING))
+    candidate = candidate_status()
+    stage = candidate.stage.model_copy(update={"set_at": NOW - timedelta(minutes=minutes)})
+    return replace(given, status=status_of(candidate.model_copy(update={"stage": stage})))
+
+
 def refusal(kind: str, reason: str) -> dict[tuple[str, str], Refusal]:
     """The API server would not take the candidate's object."""
     name = "flights" if kind == "HTTPRoute" else f"flights-{CANDIDATE}"
@@ -206,8 +214,13 @@ ROWS: list[tuple[str, Callable[[], Snapshot], Move, Reason, bool]] = [
     ),
     (
         "a gateway that has not confirmed the weight by progressDeadline",
-        lambda: overdue(scene(route=route_of({STABLE: 90, CANDIDATE: 10}, RouteState.PENDING))),
+        lambda: set_for(10),
         Move.HOLD, Reason.ROUTE_NOT_ACCEPTED, True,
+    ),
+    (
+        "a weight that was set a moment ago, in a stage that was entered long ago",
+        lambda: overdue(set_for(0.1)),
+        Move.GO, Reason.ROLLING, False,
     ),
     (
         "a runtime that is no longer in the table, for a minute",

@@ -101,6 +101,12 @@ def test_a_first_step_that_is_too_bold_is_said() -> None:
     assert any("begin with less weight" in words for words in outlook(spec(steps=bold), 200, 0.01, worlds=50).advice)
 
 
+def test_a_last_step_of_days_does_not_blur_the_first_ones() -> None:
+    steps = [STEPS[0], STEPS[1], {**STEPS[2], "minDuration": "72h"}]
+    short, long = (outlook(spec(steps=s), 200, 0.01, worlds=50).regressions[-1] for s in (STEPS, steps))
+    assert (long.seconds, long.bad) == (short.seconds, short.bad)
+
+
 def test_the_limit_is_the_checks_share_of_alpha() -> None:
     one, two = spec(VERSUS), spec(VERSUS, LATENCY)
     assert rule_of(one, errors_check(one)).at == 100

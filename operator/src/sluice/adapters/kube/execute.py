@@ -133,7 +133,8 @@ class Executor:
             except NotFound:
                 return
         ours = owned_by(known, identity.uid)
-        if _of_a_namesake(known, identity) or (ours and known["metadata"].get("deletionTimestamp")):
+        leaving = ours and known["metadata"].get("deletionTimestamp") and action.resource_version is None
+        if _of_a_namesake(known, identity) or leaving:  # an update reaches a route that leaves: it still has traffic
             raise Conflict(f"an earlier {action.kind} {action.name} is still being removed")
         if not ours:
             message = f"{action.kind} {action.name} exists and is not owned by this {names.KIND}; rename one of them"

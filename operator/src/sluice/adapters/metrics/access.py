@@ -72,18 +72,31 @@ def read(folder: Path | None) -> Access:
 
 
 def _text(path: Path) -> str:
-    """A value without the line break that editors add."""
+    """A value without the line break that editors add. What HTTP cannot carry is named by its file, never shown."""
+    return _sendable(_content(path).strip(), path)
+
+
+def _content(path: Path) -> str:
     try:
-        return path.read_text().strip()
+        return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise ProviderError(f"{path} cannot be read: {type(error).__name__}") from error
+        raise ProviderError(f"{path} cannot be read: {type(error).__name__}") from None
+
+
+def _sendable(value: str, path: Path) -> str:
+    """HTTP headers are latin-1 without control characters (RFC 9110, 5.5)."""
+    if not value.isprintable() or any(ord(letter) > 255 for letter in value):
+        raise ProviderError(
+            f"{path} holds characters that no HTTP header can carry (a line break inside, or no latin-1)"
+        )
+    return value
 
 
 def _headers(path: Path) -> dict[str, str]:
     try:
-        content: Any = yaml.safe_load(_text(path))
-    except yaml.YAMLError as error:
-        raise ProviderError(f"{path} is no YAML") from error
+        content: Any = yaml.safe_load(_content(path))
+    except yaml.YAMLError:
+        raise ProviderError(f"{path} is no YAML") from None  # whose words would quote the file
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise ProviderError(f"{path} is no map of headers, such as `X-Scope-OrgID: team-a`")
-    return {key: str(value) for key, value in content.items()}
+    return {_sendable(key, path): _sendable(str(value), path) for key, value in content.items()}

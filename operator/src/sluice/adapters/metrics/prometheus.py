@@ -133,6 +133,8 @@ class PrometheusSource:
     def _ask(self, promql: str, params: dict[str, str]) -> tuple[Series, ...]:
         try:
             return parse(self._connect().custom_query(promql, params=params))
+        except (requests.exceptions.InvalidHeader, UnicodeError) as error:  # whose words would quote the header
+            raise ProviderError(f"{self._url} was not asked: {type(error).__name__} in what it is shown") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise ProviderError(f"{self._url} did not answer: {_cause(error)}") from error
         except (KeyError, TypeError, ValueError, json.JSONDecodeError) as error:

@@ -116,9 +116,16 @@ class Comparison:
         last = int((until - self.origin) // WINDOW)
         while len(self._after) < len(self._windows) and self._windows[len(self._after)].index < last:
             self._compute(len(self._after), self.phi)
-        while len(self._windows) > KEPT and self._after:
-            self._before = self._after.pop(0)
-            del self._windows[0]
+            if len(self._after) > 2 * KEPT:
+                self._close()
+        self._close()
+
+    def _close(self) -> None:
+        """Forgets the oldest windows that are settled, down to KEPT."""
+        surplus = min(len(self._windows) - KEPT, len(self._after))
+        if surplus > 0:
+            self._before = self._after[surplus - 1]
+            del self._after[:surplus], self._windows[:surplus]
 
     def _place(self, index: int) -> int:
         at = len(self._windows)
@@ -158,8 +165,9 @@ class Comparison:
     def _pods(self, at: int) -> Mapping[Arm, int]:
         """Pods of each arm that had a request lately; at least one, as there is something to compare."""
         found: dict[Arm, set[str]] = {"candidate": set(), "stable": set()}
-        for window in self._windows[: at + 1]:
-            if window.index > self._windows[at].index - WITH_TRAFFIC:
-                for arm, pods in window.pods.items():
-                    found[arm] |= pods
+        for window in reversed(self._windows[max(0, at - WITH_TRAFFIC) : at + 1]):
+            if window.index <= self._windows[at].index - WITH_TRAFFIC:
+                break
+            for arm, pods in window.pods.items():
+                found[arm] |= pods
         return {arm: max(1, len(pods)) for arm, pods in found.items()}

@@ -99,12 +99,14 @@ def by_pod(exposures: Callable[[list[Delta]], list[Exposure]], deltas: Iterable[
 class Counted:
     """One check of type Rate or Latency with its evidence.
 
-    metric: the counter it reads. maximum: evidence that the candidate is above its maximum; comparison: that it is
-    worse than stable. slo: seconds, for a latency check. fault: why the question itself is wrong, else "".
+    metric, stable_metric: the counters it reads of the candidate and of stable. maximum: evidence that the candidate is
+    above its maximum; comparison: that it is worse than stable. slo: seconds, for a latency check. fault: why the
+    question itself is wrong, else "".
     """
 
     check: Check
     metric: str
+    stable_metric: str
     origin: float
     maximum: MaximumTest | None = None
     comparison: Comparison | None = None
@@ -112,18 +114,16 @@ class Counted:
     fault: str = ""
     bounds: tuple[float, ...] = field(default=())
 
-    def take(self, preset: MetricPreset, candidate: list[Delta], stable: list[Delta]) -> None:
-        """Adds what both arms counted after the rollout's start."""
-        if self.maximum is not None:
-            for exposure in self._exposures(preset, candidate):
+    def take(self, arm: Arm, preset: MetricPreset, deltas: list[Delta]) -> None:
+        """Adds what an arm counted after the rollout's start. preset: the arm's own."""
+        if self.maximum is not None and arm == "candidate":
+            for exposure in self._exposures(preset, deltas):
                 if exposure.time > self.origin:
                     self.maximum.add(exposure.time, exposure.requests, exposure.losses)
         if self.comparison is not None:
-            arms: tuple[tuple[Arm, list[Delta]], ...] = (("candidate", candidate), ("stable", stable))
-            for arm, deltas in arms:
-                for pod, exposures in by_pod(partial(self._exposures, preset), deltas).items():
-                    for one in exposures:
-                        self.comparison.add(one.time, arm, pod, one.requests, one.losses)
+            for pod, exposures in by_pod(partial(self._exposures, preset), deltas).items():
+                for one in exposures:
+                    self.comparison.add(one.time, arm, pod, one.requests, one.losses)
 
     def settle(self, until: float) -> None:
         """Both arms have been read up to `until` (seconds since the epoch)."""
@@ -165,7 +165,7 @@ class Counted:
             self.fault = "" if has_bound(seen, self.slo) else missing_bound(self.slo, preset.bounds, preset.latency)
 
 
-def counted_check(check: Check, preset: MetricPreset, origin: float) -> Counted | None:
+def counted_check(check: Check, preset: MetricPreset, stable: MetricPreset, origin: float) -> Counted | None:
     """The evidence of a Rate or Latency check, which begins at `origin`; None for another type."""
     if check.rate is not None:
         rate = check.rate
@@ -173,6 +173,7 @@ def counted_check(check: Check, preset: MetricPreset, origin: float) -> Counted 
         return Counted(
             check,
             preset.requests,
+            stable.requests,
             origin,
             maximum=MaximumTest(float(rate.max), origin) if rate.max is not None else None,
             comparison=Comparison(origin, float(versus.ratio), float(versus.margin)) if versus else None,
@@ -184,6 +185,7 @@ def counted_check(check: Check, preset: MetricPreset, origin: float) -> Counted 
     return Counted(
         check,
         f"{preset.latency}_bucket",
+        f"{stable.latency}_bucket",
         origin,
         maximum=MaximumTest(float(check.latency.max_share_above), origin),
         slo=slo,

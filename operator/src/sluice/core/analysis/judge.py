@@ -12,6 +12,7 @@ from typing import Final
 
 from sluice.api.status import Verdict
 from sluice.api.v1alpha1 import OnFail
+from sluice.core.analysis.comparison import Comparison
 from sluice.core.analysis.counted import Counted, counted_check, failed_requests
 from sluice.core.analysis.counters import Counters
 from sluice.core.analysis.history import counts_by_block, history_query
@@ -28,6 +29,8 @@ LOOK_BACK: Final = 60.0
 """Seconds before the rollout's start from which history is read: baselines of pods that are older than the rollout."""
 NO_HISTOGRAM: Final = 100
 """Requests after which a histogram must be there; before, they may all have failed in a server that times successes."""
+HISTORY: Final = "stable's past"
+"""What the question about it is called beside the metrics."""
 _CLOCKS: Final = 1.0
 """Seconds by which a pod may seem to be older than the rollout that made it: the API server cuts off fractions."""
 
@@ -45,7 +48,9 @@ class Judge:
         self._start = subject.started_at.timestamp()
         self._sight = Sight(known_since=self._start - LOOK_BACK / 2)
         self._counted = tuple(
-            c for check in subject.checks if (c := counted_check(check, subject.preset, self._start)) is not None
+            c
+            for check in subject.checks
+            if (c := counted_check(check, subject.preset, subject.baseline_preset, self._start)) is not None
         )
         self._thresholds = {
             check.name: Threshold(check, check.prometheus, write_query(check.prometheus.query, subject), self._start)
@@ -53,7 +58,8 @@ class Judge:
             if check.prometheus is not None
         }
         self._limit = len(self._counted) / subject.alpha
-        metrics = dict.fromkeys((UP, subject.preset.requests, *(c.metric for c in self._counted)))
+        compared = tuple(c.stable_metric for c in self._counted if c.comparison is not None)
+        metrics = dict.fromkeys((UP, subject.preset.requests, *(c.metric for c in self._counted), *compared))
         self._read_until = dict.fromkeys(metrics, self._start - LOOK_BACK)
         self._failures: dict[str, Failure] = {}
         self._counters = {metric: Counters() for metric in metrics if metric != UP}
@@ -83,12 +89,16 @@ class Judge:
     def read(self, metric: str, answer: Sequence[Series], until: float) -> bool:
         """Takes the samples of one metric up to `until` (seconds since the epoch). True if any of them was new."""
         news = self._sight.absorb(answer) if metric == UP else self._count(metric, answer)
-        for counted in self._counted:
-            if counted.metric == metric:
-                counted.settle(until)
         self._read_until[metric] = max(self._read_until[metric], until)
         self._failures.pop(metric, None)
+        self._settle()
         return news
+
+    def _settle(self) -> None:
+        """Compare as far as both arms have been read."""
+        for counted in self._counted:
+            if counted.comparison is not None:
+                counted.settle(min(self._read_until[counted.metric], self._read_until[counted.stable_metric]))
 
     def _count(self, metric: str, answer: Sequence[Series]) -> bool:
         deltas = self._counters[metric].absorb(answer, self._born_at_zero)
@@ -96,8 +106,10 @@ class Judge:
         stable = [delta for delta in deltas if not self._is_candidates(delta.labels.get("pod", ""))]
         for counted in self._counted:
             if counted.metric == metric:
-                counted.take(self.subject.preset, candidate, stable)
+                counted.take("candidate", self.subject.preset, candidate)
                 counted.inspect(self.subject.preset, answer)
+            if counted.comparison is not None and counted.stable_metric == metric:
+                counted.take("stable", self.subject.baseline_preset, stable)
         if metric == self.subject.preset.requests:
             for exposure in failed_requests(self.subject.preset, candidate):
                 if exposure.time > self._start:
@@ -112,16 +124,17 @@ class Judge:
         baseline = self.subject.baseline
         if baseline is None or all(comparison.phi is not None for comparison in self._compared):
             return None
-        promql = history_query(self.subject.preset.requests, self.subject.namespace, baseline)
+        promql = history_query(self.subject.baseline_preset.requests, self.subject.namespace, baseline)
         return Measurement("", promql, self._start)
 
     def remember(self, answer: Sequence[Series] | None) -> None:
         """Takes stable's past; None: the store refuses to tell it, and it counts as unknown."""
-        phi = UNKNOWN if answer is None else overdispersion(*counts_by_block(self.subject.preset, answer))
+        preset = self.subject.baseline_preset
+        phi = UNKNOWN if answer is None else overdispersion(*counts_by_block(preset, answer))
         for comparison in self._compared:
             comparison.phi = phi
-        for counted in self._counted:
-            counted.settle(self._read_until[counted.metric])
+        self._failures.pop(HISTORY, None)
+        self._settle()
 
     def unanswered(self, metric: str, failure: Failure) -> bool:
         """Notes that a question failed. The evidence stays as it is. True if that is news."""
@@ -160,12 +173,18 @@ class Judge:
         return counted.peak >= log(self._limit)
 
     def know_pods(self, pods: Mapping[str, datetime]) -> None:
-        """Notes when pods of the candidate started; what is gone stays known."""
+        """Notes when pods of both revisions started; what is gone stays known."""
         self._pod_starts.update({pod: started.timestamp() for pod, started in pods.items()})
 
-    def observe(self, now: datetime, pods: Mapping[str, datetime], stage_since: datetime) -> Observation:
-        """What is known now. pods: the candidate's pods and when each of them started."""
-        self.know_pods(pods)
+    def observe(
+        self,
+        now: datetime,
+        pods: Mapping[str, datetime],
+        stage_since: datetime,
+        stable_pods: Mapping[str, datetime] | None = None,
+    ) -> Observation:
+        """What is known now. pods, stable_pods: those of the candidate and of stable, and when each of them started."""
+        self.know_pods({**(stable_pods or {}), **pods})
         at, chosen = now.timestamp(), self._chosen()
         scraped = {pod: t for pod in pods if (t := self._sight.newest(pod, chosen)) is not None}
         known = min(self._read_until.values())  # `up` alone says nothing about a pod's requests
@@ -175,6 +194,8 @@ class Judge:
             seen=frozenset(pod for pod in pods if self._sight.seen(pod, at, chosen)),
             newest={pod: datetime.fromtimestamp(min(t, known), UTC) for pod, t in scraped.items()},
             scrape_interval=timedelta(seconds=self._sight.interval()),
+            stable_newest=datetime.fromtimestamp(stable, UTC) if (stable := self._stable_newest()) else None,
+            compares=bool(self._compared),
             requests=self._answered.since(stage_since.timestamp()),
             checks=self._results(at, max(scraped.values(), default=None)),
             problem=problem or next((t.failure.message for t in self._thresholds.values() if t.failure), ""),
@@ -200,6 +221,7 @@ class Judge:
             check.on_fail,
             evidence(counted.peak if failed else counted.log_e, self._limit),
             unknown.message if unknown else counts(check, counted.total),
+            lacks_stable=unknown is not None and unknown.of_stable,
         )
 
     def _unknown(self, counted: Counted, at: float, newest: float | None) -> Failure | None:
@@ -208,11 +230,11 @@ class Judge:
             return Failure(Verdict.QUERY_ERROR, counted.fault)
         known = min(newest or 0.0, self._read_until[counted.metric], self._read_until[UP])
         fresh_for = self._sight.fresh_for()
-        if counted.comparison is not None and at - known <= fresh_for and (unseen := self._stable_unseen(at)):
-            return Failure(Verdict.NO_DATA, unseen)
         if at - known > fresh_for:
-            failure = self._failures.get(UP) or self._failures.get(counted.metric)
+            failure = self._failures.get(HISTORY) or self._failures.get(UP) or self._failures.get(counted.metric)
             return failure or Failure(Verdict.NO_DATA, self._blindness(at, newest))
+        if counted.comparison is not None and (missing := self._stable_missing(counted.comparison, at)):
+            return Failure(Verdict.NO_DATA, missing, of_stable=True)
         first = self._answered.first
         patient = self._answered.total < NO_HISTOGRAM or first is None or at - first <= 2 * fresh_for
         if counted.maximum is not None and counted.slo and not counted.maximum.requests and not patient:
@@ -223,15 +245,21 @@ class Judge:
             )
         return None
 
-    def _stable_unseen(self, at: float) -> str:
+    def _stable_newest(self) -> float | None:
+        """Time of stable's newest successful scrape, if something is compared with it."""
+        return self._sight.newest_of(f"{self.subject.baseline}-") if self._compared else None
+
+    def _stable_missing(self, comparison: Comparison, at: float) -> str:
         """Why there is nothing to compare with; empty if there is."""
-        baseline = self.subject.baseline
-        newest = self._sight.newest_of(f"{baseline}-")
+        baseline, fresh_for, newest = self.subject.baseline, self._sight.fresh_for(), self._stable_newest()
         if newest is None:
             return f"no pod of stable ({baseline}) has been scraped successfully"
-        if at - newest > self._sight.fresh_for():
+        if at - newest > fresh_for:
             return f"the newest successful scrape of stable ({baseline}) is {at - newest:.0f}s old"
-        return ""
+        first, metric = self._answered.first, self.subject.baseline_preset.requests
+        if first is None or comparison.total.n0 or comparison.total.n1 < NO_HISTOGRAM or at - first <= 2 * fresh_for:
+            return ""
+        return f"stable ({baseline}) has counted no request in {metric}: there is nothing to compare with"
 
     def _blindness(self, at: float, newest: float | None) -> str:
         if newest is None:
@@ -245,7 +273,8 @@ class Judge:
         if self._sight.scraped_before(pod, target, time):
             return True
         first = self._sight.first_scrape(pod)
-        return started is None and (first is None or first > self._start)
+        # a pod of the candidate that nobody remembers: it was made for this rollout; one of stable may be old
+        return started is None and self._is_candidates(pod) and (first is None or first > self._start)
 
     def _chosen(self) -> Mapping[str, Target]:
         return self._counters[self.subject.preset.requests].chosen

@@ -23,6 +23,9 @@ HISTORY_SECONDS: Final = 3600.0
 """Least history for an estimate: 30 blocks."""
 UNKNOWN: Final = 3.0
 """phi where there is no history or not one event in it."""
+MOST: Final = 10.0
+"""Largest phi. One outage in the hour before, with a single pod, reads as tens of thousands, and nothing would ever be
+evidence again; at 10 a candidate that fails half of its answers still costs some forty requests only."""
 _CAUTION: Final = 1.25
 """30 blocks estimate a variance with a standard error of about a quarter."""
 _STEADY: Final = 0.5
@@ -39,8 +42,19 @@ def overdispersion(requests: ArrayLike, losses: ArrayLike) -> float:
         raise ValueError(f"requests and losses must both be (pods, blocks), not {n.shape} and {x.shape}")
     if n.shape[1] * BLOCK_SECONDS < HISTORY_SECONDS or x.sum() <= 0:
         return UNKNOWN
-    ratio = _between_pods(x) if _steady(n) else _between_blocks(n.sum(axis=0), x.sum(axis=0))
-    return max(1.0, _CAUTION * ratio)
+    whole = _there_all_the_time(n)
+    if _steady(n[whole]) and x[whole].sum() > 0:
+        ratio = _between_pods(x[whole])
+    else:
+        ratio = _between_blocks(n.sum(axis=0), x.sum(axis=0))
+    return min(MOST, max(1.0, _CAUTION * ratio))
+
+
+def _there_all_the_time(n: np.ndarray) -> np.ndarray:
+    """Which pods had requests in both halves: one that was replaced meanwhile must not hide how the others compare."""
+    half = n.shape[1] // 2
+    there: np.ndarray = (n[:, :half].sum(axis=1) > 0) & (n[:, half:].sum(axis=1) > 0)
+    return there
 
 
 def _steady(n: np.ndarray) -> bool:

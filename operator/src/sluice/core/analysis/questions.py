@@ -28,6 +28,8 @@ class Subject:
     started_at: datetime
     checks: tuple[Check, ...]
     preset: MetricPreset
+    stable_preset: MetricPreset | None = None
+    """Where stable's runtime keeps its numbers; None: where the candidate's does."""
     alpha: float = 0.01
     """Largest probability of a false rollback over the whole rollout; the checks on requests share it evenly."""
 
@@ -41,6 +43,11 @@ class Subject:
         """Name of stable's Deployment, if a check compares with it."""
         compares = any(check.rate is not None and check.rate.versus_stable is not None for check in self.checks)
         return f"{self.name}-{self.stable}" if compares and self.stable else None
+
+    @property
+    def baseline_preset(self) -> MetricPreset:
+        """Where stable keeps its numbers."""
+        return self.stable_preset or self.preset
 
     @property
     def deployments(self) -> tuple[str, ...]:
@@ -72,10 +79,14 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A question without an answer. verdict: ProviderError or QueryError. message: the store's words."""
+    """A question without an answer. verdict: ProviderError or QueryError. message: the store's words.
+
+    of_stable: the candidate tells, only stable does not.
+    """
 
     verdict: Verdict
     message: str
+    of_stable: bool = False
 
 
 def pod_matchers(namespace: str, deployment: str) -> str:

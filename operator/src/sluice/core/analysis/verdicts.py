@@ -21,6 +21,8 @@ class CheckResult:
     on_fail: OnFail
     evidence: str = ""
     message: str = ""
+    lacks_stable: bool = False
+    """It knows nothing because stable tells nothing, though the candidate does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,10 @@ class Observation:
     seen: frozenset[str] = frozenset()
     newest: Mapping[str, datetime] = field(default_factory=dict)
     scrape_interval: timedelta = timedelta(seconds=15)
+    stable_newest: datetime | None = None
+    """Time of stable's newest sample of up == 1; None: nothing is compared with it, or it was never seen."""
+    compares: bool = False
+    """Whether a check compares with stable."""
     requests: int = 0
     checks: tuple[CheckResult, ...] = ()
     problem: str = ""

@@ -87,16 +87,15 @@ def judge(rollouts: Rollouts, length: float, rule: Rule, *, certify: bool = Fals
     for poll in rollouts.polls(length):
         going = np.isnan(failed_at)
         bad += np.where(going, poll.x1, 0.0)
-        begin = poll.seconds - traffic.poll
         failing = np.zeros(worlds, dtype=bool)
         if rule.ratio is not None:
-            versus.open(begin)
+            versus.open(poll.begin)
             ratio = tolerated_ratio(traffic.legs[poll.leg].pods, traffic.stable_pods, least=rule.ratio)
             numbers = (poll.n1, poll.x1, poll.n0, poll.x0)
             versus.wealth = two_sample_bet(versus.wealth, *numbers, ratio, rule.margin, phi)
             failing |= versus.evidence() >= needed
         if rule.maximum is not None:
-            maximum.open(begin)
+            maximum.open(poll.begin)
             maximum.wealth = eprocess.bet(maximum.wealth, poll.n1, poll.x1, rule.maximum)
             failing |= maximum.evidence() >= needed
         now = going & failing

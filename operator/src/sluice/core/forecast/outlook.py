@@ -16,8 +16,8 @@ from sluice.core.strategies import stages_of
 
 WORLDS: Final = 400
 """Simulated rollouts for each row: a share of 50% is known to 5 points, one of 1% to 1 point."""
-MOST_POLLS: Final = 1500
-"""A rollout of days is simulated in longer polls."""
+MOST_POLLS: Final = 400
+"""Of one stage: one that takes hours is simulated in longer polls."""
 FACTORS: Final = (1.5, 2.0, 3.0, 5.0)
 """Regressions that are tried: errors become so many times as frequent as stable's."""
 HALF: Final = 0.5
@@ -95,9 +95,12 @@ def outlook(
     traffic = Traffic(
         rate,
         share,
-        tuple(Leg(stage.weight, stage.seconds, stage.pods) for stage in stages if isfinite(stage.seconds)),
+        tuple(
+            Leg(stage.weight, stage.seconds, stage.pods, max(scrape, stage.seconds / MOST_POLLS))
+            for stage in stages
+            if isfinite(stage.seconds)
+        ),
         stable_pods=spec.replicas or 1,
-        poll=max(scrape, length / MOST_POLLS),
     )
     if not traffic.legs:
         return Outlook(stages, (), 0.0, tuple(_advice_on_stages(spec, stages)))

@@ -31,11 +31,15 @@ def ramp(seconds: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """A stretch of a rollout: `seconds` with the candidate at `weight` percent, served by `pods` of it."""
+    """A stretch of a rollout: `seconds` with the candidate at `weight` percent, served by `pods` of it.
+
+    poll: seconds between two looks.
+    """
 
     weight: int
     seconds: float
     pods: int = 1
+    poll: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Traffic:
     rate: requests/s of both arms together. base: stable's share of losses. legs: in order; the last goes on for ever.
     factor: the candidate's share as a multiple of stable's. failing: the candidate's share itself, instead.
     stable_pods: pods of stable. spread: standard deviation of the logarithm by which the shares of two pods of one
-    revision differ. burst: losses come in groups of so many. poll: seconds.
+    revision differ. burst: losses come in groups of so many.
     """
 
     rate: float
@@ -56,7 +60,6 @@ class Traffic:
     failing: float | None = None
     spread: float = 0.2
     burst: int = 1
-    poll: float = 5.0
     course: Course = field(default=steady)
 
     @property
@@ -82,9 +85,10 @@ class Traffic:
 class Poll:
     """Counts of one poll, each (worlds,): requests and losses of the candidate (1) and of stable (0).
 
-    seconds: since the start, at its end. leg: number of the leg that it is in.
+    begin, seconds: since the start, its beginning and its end. leg: number of the leg that it is in.
     """
 
+    begin: float
     seconds: float
     leg: int
     n1: Floats
@@ -117,17 +121,16 @@ class Rollouts:
 
     def polls(self, length: float) -> Iterator[Poll]:
         """`length` seconds, poll by poll."""
-        t = self.traffic
-        count = int(length // t.poll)
-        for k in range(count):
-            seconds = k * t.poll
+        t, seconds = self.traffic, 0.0
+        while seconds < length:
             number = t.leg(seconds)
             leg, base = t.legs[number], t.base * t.course(seconds)
             weight = leg.weight / 100
             share = t.failing if t.failing is not None else base * t.factor
-            n1, x1 = self._arm(t.rate * weight * t.poll, share, self._candidate[:, : leg.pods])
-            n0, x0 = self._arm(t.rate * (1 - weight) * t.poll, base, self._stable)
-            yield Poll(seconds + t.poll, number, n1, x1, n0, x0)
+            n1, x1 = self._arm(t.rate * weight * leg.poll, share, self._candidate[:, : leg.pods])
+            n0, x0 = self._arm(t.rate * (1 - weight) * leg.poll, base, self._stable)
+            yield Poll(seconds, seconds + leg.poll, number, n1, x1, n0, x0)
+            seconds += leg.poll
 
     def _arm(self, mean: float, share: float, factors: Floats) -> tuple[Floats, Floats]:
         pods = factors.shape[-1]
