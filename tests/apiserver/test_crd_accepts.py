@@ -1,21 +1,16 @@
 """Good input is taken, filled in with the defaults, and read back by the operator's models as what was meant."""
 
-from typing import Any
-
 import pytest
 import yaml
 
 from sluice.api.v1alpha1 import Spec
 from sluice_dev.generate import ROOT
+from specs.accepted import CASES
+from specs.refused import Change
 
 pytestmark = pytest.mark.apiserver
 
-Change = dict[str, Any]
 EXAMPLES = sorted((ROOT / "manifests" / "examples").glob("*.yaml"))
-
-
-def steps(*entries: Change) -> Change:
-    return {"strategy": {"type": "Canary", "canary": {"steps": list(entries)}}}
 
 
 def test_the_least_spec_gets_every_default(models, least, namespace: str) -> None:
@@ -48,63 +43,6 @@ def test_an_empty_canary_gets_the_default_steps(models, least, namespace: str) -
         {"name": f"weight-{weight}", "weight": weight, "minDuration": "1m", "minSamples": 100}
         for weight in (1, 5, 25, 50)
     ]
-
-
-CASES: list[tuple[str, Change]] = [
-    ("weights that stay", steps({"weight": 5}, {"weight": 5}, {"weight": 100})),
-    ("32 named steps", steps(*[{"name": f"step-{n}", "weight": n} for n in range(1, 33)])),
-    ("steps without names", steps({"weight": 1}, {"weight": 2})),
-    ("no wait", steps({"weight": 1, "minDuration": "0s", "minSamples": 0})),
-    ("no checks", {"analysis": {"checks": []}}),
-    ("held while blind", {"analysis": {"blindDeadline": "Never"}}),
-    ("a deadline while blind", {"analysis": {"blindDeadline": "1m30s"}}),
-    ("paused", {"paused": True}),
-    ("an hour and a half", {"progressDeadline": "1.5h"}),
-    ("http", {"model": {"uri": "http://models.models:8080/m/manifest.json", "digest": "sha256:" + "0" * 64}}),
-    (
-        "every kind of check",
-        {
-            "analysis": {
-                "checks": [
-                    {"name": "errors", "type": "Rate", "rate": {"max": "0.5%"}},
-                    {"name": "slow", "type": "Latency", "onFail": "Report", "latency": {"slo": "250ms"}},
-                    {
-                        "name": "clicks",
-                        "type": "Prometheus",
-                        "onFail": "Pause",
-                        "prometheus": {"query": "up", "min": "-0.5", "max": "100", "interval": "1s", "failureLimit": 2},
-                    },
-                ]
-            }
-        },
-    ),
-    (
-        "32 checks",
-        {
-            "analysis": {
-                "checks": [
-                    {"name": f"c{n}", "type": "Prometheus", "prometheus": {"query": "u" * 4096, "min": "1", "max": "2"}}
-                    for n in range(32)
-                ]
-            }
-        },
-    ),
-    (
-        "two listeners of one gateway",
-        {
-            "traffic": {
-                "gateway": {
-                    "parentRefs": [
-                        {"name": "public", "namespace": "gateways", "sectionName": "http"},
-                        {"name": "public", "namespace": "gateways", "sectionName": "https"},
-                    ],
-                    "hostnames": ["delay.example.com", "*.example.org"],
-                    "matches": [{"path": {"type": "Exact", "value": "/v2/models/m/infer"}}, {}],
-                }
-            }
-        },
-    ),
-]
 
 
 @pytest.mark.parametrize("change", [case[1] for case in CASES], ids=[case[0] for case in CASES])

@@ -22,7 +22,7 @@ Play = Callable[..., Scene]
 def test_good_and_bad_candidate(
     play: Play, cluster: Cluster, outage: Callable[[Cluster], AbstractContextManager[None]]
 ) -> None:
-    """Both lose their traffic after blindDeadline and wait; with sight the good one is promoted, the bad one rejected."""
+    """Both lose their traffic after blindDeadline; with sight the good one is promoted, the bad one rejected."""
     good_one, bad_one = (play(steps=(Step(20, seconds=25, samples=50),)) for _ in range(2))
     scenes = (good_one, bad_one)
     stables = {scene: scene.apply("v1") for scene in scenes}

@@ -1,49 +1,43 @@
 """`kubectl sluice plan`: what to expect of a rollout before anyone deploys it."""
 
-from datetime import timedelta
+from collections.abc import Sequence
 from decimal import Decimal
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-import yaml
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from sluice.api.names import KIND
-from sluice.api.quantities import parse_duration, parse_percent
+from sluice.api.quantities import parse_percent
 from sluice.api.v1alpha1 import Spec
-from sluice.core.forecast.outlook import NoErrorsCheck, Outlook, Regression, outlook
+from sluice.cli.bars import bar
+from sluice.cli.commands.lint import documents_of
+from sluice.cli.errors import Refused, Unreadable
+from sluice.cli.options import duration, explained, out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from sluice.core.forecast.outlook import Outlook, Regression
 
 BAR: Final = 10
 """Characters of a full bar."""
 
 
-class Unusable(ValueError):
-    """What was given cannot be planned with; the message says why and what to do."""
-
-
 def read_spec(path: Path) -> Spec:
-    """The spec of the first ModelDeployment in a file; `-` is standard input. Raises Unusable."""
-    try:
-        text = typer.get_text_stream("stdin").read() if str(path) == "-" else path.read_text()
-        documents: list[Any] = list(yaml.safe_load_all(text))
-    except (OSError, yaml.YAMLError) as error:
-        raise Unusable(f"{path} cannot be read: {error}") from error
-    found = next((one for one in documents if isinstance(one, dict) and one.get("kind") == KIND), None)
+    """The spec of the first ModelDeployment in a file; `-` is standard input. Raises Unreadable, Refused."""
+    found = next(iter(documents_of(path)), None)
     if found is None:
-        raise Unusable(f"{path} has no {KIND}")
+        raise Unreadable(f"there is no ModelDeployment in {path}")
     try:
-        return Spec.model_validate(found.get("spec") or {})
+        return Spec.model_validate(found.value.get("spec") or {})
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in ("spec", *first["loc"]))
-        raise Unusable(f"{path}: {field}: {first['msg']}; `kubectl sluice lint -f {path}` tells all") from error
+        raise Refused(f"{path}: {field}: {first['msg']}; `kubectl sluice lint -f {path}` tells all") from error
 
 
 def share_of(text: str) -> float:
@@ -54,16 +48,8 @@ def share_of(text: str) -> float:
     return float(value)
 
 
-def seconds_of(text: str) -> float:
-    """`"2s"` -> 2.0. Raises typer.BadParameter."""
-    value = parse_duration(text)
-    if not isinstance(value, timedelta) or value < timedelta(seconds=1):
-        raise typer.BadParameter(f"{text!r} is no duration of at least 1s, such as 2s")
-    return value.total_seconds()
-
-
 def plan(
-    file: Annotated[
+    filename: Annotated[
         Path, typer.Option("--filename", "-f", help="Manifest of a ModelDeployment; - for standard input.")
     ],
     rps: Annotated[float, typer.Option(min=0.0, help="Requests/s that the route gets, of both revisions together.")],
@@ -75,22 +61,25 @@ def plan(
     """Say beforehand how long a rollout takes, which regressions it catches, and what they cost.
 
     Rollouts are simulated and judged by the operator's own tests: two pods of one revision differ by 20%, and an hour
-    of stable's history is known. Only errors are forecast. Exit status: 0, or 2 when the manifest cannot be planned with.
+    of stable's history is known. Only errors are forecast. Exit status: 0; 1 a manifest that is wrong or has no check
+    on errors; 3 a file that cannot be read.
     """
-    console = Console()
-    share, scrape = share_of(error_rate), seconds_of(scrape_interval)
-    try:
-        found = outlook(read_spec(file), rps, share, scrape=scrape, worlds=rollouts)
-    except (Unusable, NoErrorsCheck) as error:
-        console.print(f"error: {error}", style="red", markup=False, highlight=False)
-        raise typer.Exit(2) from error
-    show(console, found)
-    if png is not None:
-        draw(found, png)
-        console.print(f"drawn into {png}", highlight=False)
+    from sluice.core.forecast.outlook import NoErrorsCheck, outlook  # noqa: PLC0415 - numpy would slow every command
+
+    share, scrape = share_of(error_rate), duration(scrape_interval).total_seconds()
+    with explained():
+        try:
+            found = outlook(read_spec(filename), rps, share, scrape=max(scrape, 1.0), worlds=rollouts)
+        except NoErrorsCheck as error:
+            raise Refused(str(error)) from error
+        console = out()
+        show(console, found)
+        if png is not None:
+            draw(found, png)
+            console.print(f"drawn into {png}", highlight=False)
 
 
-def show(console: Console, found: Outlook) -> None:
+def show(console: Console, found: "Outlook") -> None:
     """Tables for people."""
     console.print(stages_table(found))
     if found.regressions:
@@ -100,7 +89,7 @@ def show(console: Console, found: Outlook) -> None:
         console.print(f"[yellow]![/] {words}", highlight=False)
 
 
-def stages_table(found: Outlook) -> Table:
+def stages_table(found: "Outlook") -> Table:
     """How long each stage takes, and what it waits for."""
     table = Table(title=f"Stages: at least {span(found.seconds)} to promotion", title_justify="left")
     for column in ("stage", "weight", "pods", "requests/s", "takes", "waits for"):
@@ -112,7 +101,7 @@ def stages_table(found: Outlook) -> Table:
     return table
 
 
-def regressions_table(found: Outlook) -> Table:
+def regressions_table(found: "Outlook") -> Table:
     """Which candidates are taken back, when, and what they cost."""
     table = Table(title="What is caught, and the bad requests until then: median (90%)", title_justify="left")
     for column in ("candidate", "fails", "rolled back", "after", "in stage", "bad (90%)"):
@@ -121,18 +110,12 @@ def regressions_table(found: Outlook) -> Table:
         table.add_row(
             one.name,
             f"{one.share:.2%}",
-            f"{bar(one.found)} {one.found:>4.0%}",
+            f"{bar(one.found, BAR)} {one.found:>4.0%}",
             span(one.seconds),
             one.stage or "-",
             f"{one.bad:.0f} ({one.bad_most:.0f})",
         )
     return table
-
-
-def bar(share: float) -> str:
-    """0.5 -> half of a bar."""
-    full = round(share * BAR)
-    return "█" * full + "·" * (BAR - full)
 
 
 def span(seconds: float) -> str:
@@ -144,12 +127,12 @@ def span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def draw(found: Outlook, path: Path) -> None:
-    """The regressions as a picture: how often each is caught, and what it costs. Raises typer.BadParameter."""
+def draw(found: "Outlook", path: Path) -> None:
+    """The regressions as a picture: how often each is caught, and what it costs. Raises Refused."""
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - a picture is the only thing that needs it
     except ImportError as missing:
-        raise typer.BadParameter("--png needs matplotlib: pip install matplotlib") from missing
+        raise Refused("--png needs matplotlib: pip install matplotlib") from missing
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     shown = found.regressions[::-1]
@@ -160,7 +143,7 @@ def draw(found: Outlook, path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def _bars(axes: "Axes", shown: tuple[Regression, ...], values: list[float], label: str) -> None:
+def _bars(axes: "Axes", shown: Sequence["Regression"], values: list[float], label: str) -> None:
     axes.barh(range(len(shown)), values, color="#4477aa")
     axes.set_yticks(range(len(shown)), [one.name for one in shown])
     axes.set_xlabel(label)

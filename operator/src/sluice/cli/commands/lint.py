@@ -1,0 +1,82 @@
+"""`kubectl sluice lint`"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from sluice.api.names import KIND
+from sluice.cli.errors import Refused, Unreadable
+from sluice.cli.lint.advice import Surroundings
+from sluice.cli.lint.documents import Document, read
+from sluice.cli.lint.finding import Finding, Severity
+from sluice.cli.lint.judge import judge
+from sluice.cli.options import duration, explained, out
+
+STYLES = {Severity.ERROR: "red", Severity.ADVICE: "yellow"}
+
+
+def lint(
+    filename: Annotated[
+        list[Path], typer.Option("--filename", "-f", help="A manifest, YAML or JSON; - for standard input. Repeatable.")
+    ],
+    more: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE...", help="More manifests, as in -f *.yaml.", show_default=False),
+    ] = None,
+    scrape_interval: Annotated[str, typer.Option(help="How often Prometheus scrapes the model servers.")] = "5s",
+    rps: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Requests per second of the model: are minSamples reached?", show_default=False),
+    ] = None,
+) -> None:
+    """Check manifests without a cluster.
+
+    Errors are what the API server would refuse, advice is what is no good idea. Other kinds in the files are passed
+    over. Exit status: 0 no errors (advice does not count); 1 errors; 3 a file that cannot be read, or no
+    ModelDeployment in any of them.
+    """
+    around = Surroundings(duration(scrape_interval), rps)
+    with explained():
+        paths = (*filename, *(more or ()))
+        documents = [document for path in paths for document in documents_of(path)]
+        if not documents:
+            raise Unreadable(f"there is no {KIND} in {', '.join(map(_label, paths))}")
+        found = [(document, finding) for document in documents for finding in _by_line(document, around)]
+        console = out()
+        for document, finding in found:
+            console.print(_line(document, finding), soft_wrap=True)
+        errors = sum(finding.severity is Severity.ERROR for _, finding in found)
+        told = f"{_count(len(documents), KIND)}: {_count(errors, 'error')}, {len(found) - errors} advice"
+        if errors:
+            raise Refused(told)
+        console.print(told)
+
+
+def documents_of(path: Path) -> list[Document]:
+    """The ModelDeployments of a file; `-` is standard input. Raises Unreadable."""
+    try:
+        text = typer.get_text_stream("stdin").read() if str(path) == "-" else path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unreadable(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    return [document for document in read(_label(path), text) if document.ours]
+
+
+def _by_line(document: Document, around: Surroundings) -> list[Finding]:
+    return sorted(judge(document, around), key=lambda finding: document.line(finding.place))
+
+
+def _label(path: Path) -> str:
+    return "standard input" if str(path) == "-" else str(path)
+
+
+def _line(document: Document, finding: Finding) -> Text:
+    """`flights.yaml:12: error: spec.model.digest: ...`"""
+    text = Text(f"{document.source}:{document.line(finding.place)}: ")
+    text.append(str(finding.severity), style=STYLES[finding.severity])
+    return text.append(str(finding).removeprefix(str(finding.severity)))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

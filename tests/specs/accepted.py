@@ -1,0 +1,59 @@
+"""Specs that are taken: by the API server, and by `kubectl sluice lint`."""
+
+from specs.refused import Change, steps
+
+CASES: list[tuple[str, Change]] = [
+    ("weights that stay", steps({"weight": 5}, {"weight": 5}, {"weight": 100})),
+    ("32 named steps", steps(*[{"name": f"step-{n}", "weight": n} for n in range(1, 33)])),
+    ("steps without names", steps({"weight": 1}, {"weight": 2})),
+    ("no wait", steps({"weight": 1, "minDuration": "0s", "minSamples": 0})),
+    ("no checks", {"analysis": {"checks": []}}),
+    ("held while blind", {"analysis": {"blindDeadline": "Never"}}),
+    ("a deadline while blind", {"analysis": {"blindDeadline": "1m30s"}}),
+    ("paused", {"paused": True}),
+    ("an hour and a half", {"progressDeadline": "1.5h"}),
+    ("http", {"model": {"uri": "http://models.models:8080/m/manifest.json", "digest": "sha256:" + "0" * 64}}),
+    (
+        "every kind of check",
+        {
+            "analysis": {
+                "checks": [
+                    {"name": "errors", "type": "Rate", "rate": {"max": "0.5%"}},
+                    {"name": "slow", "type": "Latency", "onFail": "Report", "latency": {"slo": "250ms"}},
+                    {
+                        "name": "clicks",
+                        "type": "Prometheus",
+                        "onFail": "Pause",
+                        "prometheus": {"query": "up", "min": "-0.5", "max": "100", "interval": "1s", "failureLimit": 2},
+                    },
+                ]
+            }
+        },
+    ),
+    (
+        "32 checks",
+        {
+            "analysis": {
+                "checks": [
+                    {"name": f"c{n}", "type": "Prometheus", "prometheus": {"query": "u" * 4096, "min": "1", "max": "2"}}
+                    for n in range(32)
+                ]
+            }
+        },
+    ),
+    (
+        "two listeners of one gateway",
+        {
+            "traffic": {
+                "gateway": {
+                    "parentRefs": [
+                        {"name": "public", "namespace": "gateways", "sectionName": "http"},
+                        {"name": "public", "namespace": "gateways", "sectionName": "https"},
+                    ],
+                    "hostnames": ["delay.example.com", "*.example.org"],
+                    "matches": [{"path": {"type": "Exact", "value": "/v2/models/m/infer"}}, {}],
+                }
+            }
+        },
+    ),
+]
