@@ -35,7 +35,9 @@ FULL = Status(
     replicas=4,
     selector="sluice.dev/name=m,sluice.dev/revision=6f9c41d2",
     summary="25% to 8b21de07, step 2 of 3",
-    stable=StableStatus(revision="6f9c41d2", slot=0, model=MODEL),
+    stable=StableStatus(
+        revision="6f9c41d2", slot=0, model=MODEL, moved_to="https://elsewhere.example/m/1/manifest.json"
+    ),
     candidate=CandidateStatus(
         weight=25,
         revision="8b21de07",
@@ -46,8 +48,14 @@ FULL = Status(
         exits_under_weight=1,
         last_exit_at=NOW,
         retreated="Blind",
+        checks="c0ffee00",
         stage=StageStatus(
-            index=1, name="quarter", entered_at=NOW, live_since=NOW, live_for=timedelta(minutes=2, milliseconds=1.5)
+            index=1,
+            name="quarter",
+            entered_at=NOW,
+            live_since=NOW,
+            live_for=timedelta(minutes=2, milliseconds=1.5),
+            set_at=NOW,
         ),
     ),
     retiring=(RetiringStatus(revision="0badcafe", since=NOW),),

@@ -63,6 +63,8 @@ class World:
         self._sighted_since = 0.0
         self.runtimes = dict(RUNTIMES)
         """The runtime table: empty while somebody took the row away."""
+        self.writes = 0
+        """Writes of the operator."""
         self.crashed_at: list[str] = []
         """Boundaries at which an operator was killed."""
         self.server.listeners.append(self._litter)
@@ -311,6 +313,7 @@ class World:
             return
         if request.kind != "Event" and request.before is not request.after:
             self.last_write = self.agenda.now
+            self.writes += 1
             self.say(f"{request.process.name} {request.verb} {request.kind} {request.name} {_gist(request)}")
         elif request.kind == "Event":
             self.say(f"    {request.body['reason']}: {request.body['note'][:150]}")
@@ -326,6 +329,10 @@ class World:
         faults.cease_all(self)
         self.faulty_until = self.agenda.now
         self._healed = True
+
+    def misled(self) -> bool:
+        """May the operator believe what is no longer so, because a watch lost events?"""
+        return bool(self.watches.lossy) or self.agenda.now < self._distrust_until
 
     def distrust(self, seconds: float) -> None:
         """For so long the operator may believe what is no longer so."""

@@ -70,7 +70,7 @@ class SeenBeforeExposed(Checker):
         before, after = change
         late = request.at - request.sent
         for revision in after:
-            if revision == stable or after[revision] <= before.get(revision, 0):
+            if revision == stable or after[revision] <= before.get(revision, 0) or world.misled():
                 continue
             pods = world.plane.endpoints.get(revision, ())
             seen = [pod for pod in pods if world.prometheus.fresh(pod, 12 + late)]

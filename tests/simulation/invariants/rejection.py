@@ -174,6 +174,10 @@ class HarmIsShort(Checker):
 
     name, number = "harm is short", 3
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._alone = 0.0
+
     def requested(self, world: Any, request: Request) -> None:
         """Nothing harmful becomes stable when there was a stable one."""
         if request.kind != names.KIND or request.after is None:
@@ -197,7 +201,9 @@ class HarmIsShort(Checker):
             if model.behaviour is Behaviour.EXITS or world.impaired() or not world.plane.rate:
                 continue
             seconds = world.plane.exposure[revision].seconds
-            sighted = world.agenda.now - max(world.healthy_since(), world.sighted_since())
+            if world.scenario.versus and not ready_pods(world.server, stable):
+                self._alone = world.agenda.now  # nothing to compare with, and nobody else who could serve
+            sighted = world.agenda.now - max(world.healthy_since(), world.sighted_since(), self._alone)
             self.exercised += 1
             if min(sighted, sum(seconds.values())) > 14:
                 self.fail(world, f"{revision} ({model.behaviour}) has had traffic for 14 s of undisturbed sight")

@@ -1,11 +1,11 @@
 """decide(Snapshot) -> Plan: total, pure, and the only place where the parts meet."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sluice.api.names import Condition, Reason
-from sluice.api.status import Verdict
+from sluice.api.status import RetiringStatus, Verdict
 from sluice.api.v1alpha1 import Spec
 from sluice.core import ledger
 from sluice.core.advance import advance, with_own_evidence
@@ -69,11 +69,16 @@ def _with_retiring(s: Snapshot, course: Course) -> Course:
     for revision in sorted(idle):
         status = ledger.retire(status, revision, s.now)
     kept = tuple(
-        entry.model_copy(update={"since": s.now}) if s.weight(entry.revision) else entry
+        entry.model_copy(update={"since": max(entry.since, _last_used(s, entry))})
         for entry in status.retiring
         if entry.revision in idle or s.now - entry.since < TICK
     )
     return replace(course, status=status.model_copy(update={"retiring": kept}))
+
+
+def _last_used(s: Snapshot, entry: RetiringStatus) -> datetime:
+    """When it last had weight, as far as anybody knows: the pass that saw the last of it may not have been written."""
+    return s.now if s.weight(entry.revision) else s.had_weight.get(entry.revision, entry.since)
 
 
 def _with_refusal(s: Snapshot, course: Course) -> Course:

@@ -158,6 +158,8 @@ class Snapshot:
     refusals: Mapping[tuple[str, str], Refusal] = field(default_factory=dict)
     """By (kind, name): what the API server would not take, and which manifest that was."""
     observation: Observation = NOTHING_KNOWN
+    had_weight: Mapping[str, datetime] = field(default_factory=dict)
+    """When this process last saw a revision with weight; of one that it never saw so, when it first looked."""
 
     def revision(self, name: str) -> RevisionFacts:
         """Facts of a revision; of one without objects, the empty ones."""

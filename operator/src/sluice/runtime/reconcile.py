@@ -124,6 +124,7 @@ class Reconciler:
         self._allowed_http_hosts = allowed_http_hosts
         self._refusals: dict[Key, Refusals] = {}
         self._wrote: dict[Key, datetime] = {}
+        self._had_weight: dict[Key, dict[str, datetime]] = {}
 
     async def __call__(self, key: Key) -> timedelta | None:
         """One pass. Returns when to come back; None: only when something changes. Raises ClusterError."""
@@ -163,6 +164,7 @@ class Reconciler:
         self._reporter.forget(key)
         self._refusals.pop(key, None)
         self._wrote.pop(key, None)
+        self._had_weight.pop(key, None)
 
     def _look(self, key: Key, resource: Object, refusals: Refusals) -> Snapshot:
         """The snapshot; with what the metrics say, where a candidate is on its way."""
@@ -175,7 +177,18 @@ class Reconciler:
             refusals=refusals,
         )
         observation = self._watch(key, snapshot, snapshot.status)
-        return replace(snapshot, observation=observation)
+        return replace(snapshot, observation=observation, had_weight=self._with_weight(key, snapshot))
+
+    def _with_weight(self, key: Key, snapshot: Snapshot) -> Mapping[str, datetime]:
+        """When each retiring revision last had weight, as this process saw it."""
+        before = self._had_weight.get(key)
+        self._had_weight[key] = {
+            entry.revision: snapshot.now
+            if snapshot.weight(entry.revision) or before is None  # what was before this process nobody knows
+            else before.get(entry.revision, entry.since)
+            for entry in snapshot.status.retiring
+        }
+        return self._had_weight[key]
 
     def _watch(self, key: Key, snapshot: Snapshot, status: Status) -> Observation:
         """Have the metrics of the candidate watched, as long as there is one and a stable one beside it."""

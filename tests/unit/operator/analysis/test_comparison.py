@@ -110,6 +110,18 @@ def test_a_busy_hour_of_stable_is_not_compared_with_the_first_second_of_the_cand
     assert test.log_e < log(3)
 
 
+def test_only_what_was_compared_is_told() -> None:
+    """Stable goes on serving while the candidate waits: words about that would change for ever."""
+    test = Comparison(origin=0, phi=1.0)
+    test.add(0.5, "candidate", "c", 20, 1)
+    test.add(0.6, "stable", "s", 180, 2)
+    for second in range(1, 50):
+        test.add(second + 0.6, "stable", "s", 180, 2)
+    test.settle(60)
+    assert (test.compared.n1, test.compared.n0) == (20, 180)
+    assert test.total.n0 == 50 * 180
+
+
 def test_what_is_closed_takes_no_memory() -> None:
     test = evidence(scrapes(3600, 0.01, 0.01))
     assert len(test._windows) <= KEPT + 1

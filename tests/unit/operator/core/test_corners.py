@@ -271,6 +271,17 @@ def test_a_first_revision_that_never_served_is_not_promoted_for_a_newer_spec() -
     assert serving.stable.revision == CANDIDATE
 
 
+def test_a_revision_that_lost_its_weight_a_moment_ago_is_kept_though_no_status_tells_of_it() -> None:
+    """The pass that took its weight could not write the status: what it tells of is a minute old."""
+    old = RetiringStatus(revision=OTHER, since=NOW - timedelta(minutes=1))
+    given = scene(spec=spec_of("a"), status=status_of(None, retiring=(old,)), route=route_of({STABLE: 100}))
+    given = replace(given, revisions={STABLE: given.revisions[STABLE], OTHER: revision_facts("c", 1, 1)})
+    assert any(isinstance(a, Delete) for a in decide(given).actions)
+    remembered = decide(replace(given, had_weight={OTHER: NOW - timedelta(seconds=1)}))
+    assert [a for a in remembered.actions if isinstance(a, Delete)] == []
+    assert status(remembered).retiring[0].since == NOW - timedelta(seconds=1)
+
+
 # --- a comparison without a stable ----------------------------------------------------------------------------------
 
 

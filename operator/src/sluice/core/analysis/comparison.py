@@ -58,13 +58,15 @@ class _Window:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What is left after a window. waiting: counts that were not compared yet, with their windows."""
+    """What is left after a window. waiting: counts that were not compared yet, with their windows. compared: all that
+    were."""
 
     rollback: Floats
     promotion: Floats
     epochs: int = 0
     epoch: int = -1
     waiting: tuple[tuple[int, Counts], ...] = ()
+    compared: Counts = Counts()
 
 
 @dataclass(slots=True)
@@ -84,6 +86,9 @@ class Comparison:
     phi: float | None = None
     pod_spread: float = POD_SPREAD
     total: Counts = Counts()
+    """All that was counted."""
+    compared: Counts = Counts()
+    """What of it was compared: requests of stable while the candidate had none say nothing."""
     log_e: float = 0.0
     log_c: float = 0.0
     peak: float = 0.0
@@ -160,7 +165,8 @@ class Comparison:
             self.peak_c = max(self.peak_c, self.log_c)
         self.log_e = float(log_evidence(rollback, epochs))
         self.peak = max(self.peak, self.log_e)
-        self._after.append(_State(rollback, promotion, epochs, epoch))
+        self.compared = state.compared + counts
+        self._after.append(_State(rollback, promotion, epochs, epoch, compared=self.compared))
 
     def _pods(self, at: int) -> Mapping[Arm, int]:
         """Pods of each arm that had a request lately; at least one, as there is something to compare."""

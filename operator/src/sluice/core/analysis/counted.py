@@ -145,9 +145,9 @@ class Counted:
 
     @property
     def total(self) -> Counts:
-        """What was counted so far."""
+        """What was counted so far, or compared."""
         if self.comparison is not None:
-            return self.comparison.total
+            return self.comparison.compared
         return Counts(self.maximum.requests, self.maximum.losses) if self.maximum else Counts()
 
     def _tests(self) -> list[MaximumTest | Comparison]:
