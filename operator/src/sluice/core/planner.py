@@ -139,10 +139,8 @@ def _with_remembered_failures(s: Snapshot) -> Snapshot:
     which the status holds no verdicts of before.
     """
     candidate, spec = s.status.candidate, s.spec
-    if candidate is None or spec is None or candidate.checks != checks_of(spec):
-        return s
     failed = {check.name: check for check in s.status.checks if check.verdict is Verdict.FAIL}
-    if not failed:
+    if not failed or candidate is None or spec is None or candidate.checks != checks_of(spec):
         return s
     now = {check.name: check for check in s.observation.checks}
     for check in spec.analysis.checks:

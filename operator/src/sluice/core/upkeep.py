@@ -136,8 +136,8 @@ def _revisions(s: Snapshot, spec: Spec, course: Course) -> Iterator[Action]:
 def _revision(s: Snapshot, spec: Spec, revision: str, replicas: int) -> Iterator[Action]:
     facts = s.revision(revision)
     template = facts.template
-    rendered = _rendered(s, spec, revision)
-    if template is None or (rendered is not None and corrects(s, spec, revision, rendered)):
+    rendered = _rendered(s, spec, revision) if template is None or could_be_mended(s, spec, revision) else None
+    if template is None or (rendered is not None and rendered != template):
         if rendered is None:
             return  # nothing is known of how to build it; what is there stays
         name = children.child_name(s.identity.name, revision)
@@ -164,19 +164,18 @@ def _rendered(s: Snapshot, spec: Spec, revision: str) -> dict[str, Any] | None:
     return pod_template(s.identity.name, inputs, runtime) if inputs.revision == revision and runtime else None
 
 
-def corrects(s: Snapshot, spec: Spec, revision: str, rendered: Mapping[str, Any]) -> bool:
-    """Would today's template mend a candidate that could not start: another model.uri, a corrected runtime?
+def could_be_mended(s: Snapshot, spec: Spec, revision: str) -> bool:
+    """Is it a candidate that could not start, which today's template may mend: another model.uri, a corrected runtime?
 
-    Only of one that never had traffic and has no ready pod. Everything else keeps the template it was made with, so
-    that an upgrade restarts nothing.
+    Only one that never had traffic and has no ready pod. Everything else keeps the template it was made with, so that
+    an upgrade restarts nothing.
     """
     candidate, facts = s.status.candidate, s.revision(revision)
     if candidate is None or candidate.revision != revision or candidate.exposed_at or facts.ready_pods:
         return False
     moved = facts.inputs is not None and facts.inputs.model.uri != spec.model.uri
     unmade = ("Deployment", children.child_name(s.identity.name, revision)) in s.refusals
-    in_trouble = unmade or bool(facts.trouble) or any(pod.trouble for pod in facts.pods)
-    return (moved or in_trouble) and rendered != facts.template
+    return moved or unmade or bool(facts.trouble) or any(pod.trouble for pod in facts.pods)
 
 
 def _shared(s: Snapshot, course: Course) -> Iterator[Action]:
