@@ -253,7 +253,7 @@ def well_formed(kind: str, obj: Object) -> None:
 
 def whole_seconds(moment: datetime) -> str:
     """Kubernetes' metav1.Time: the fraction is cut off."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def _key(kind: str, namespace: str, name: str) -> Key:

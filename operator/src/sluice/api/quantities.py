@@ -60,7 +60,7 @@ def format_number(value: Decimal) -> str:
 
 def format_time(value: datetime) -> str:
     """RFC 3339 in UTC with microseconds, the form of Kubernetes' MicroTime."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def _schema(pattern: str, limit: int, words: str) -> dict[str, Any]:

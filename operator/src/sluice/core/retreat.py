@@ -14,11 +14,14 @@ from sluice.core.trial import Finding, Move, Trial
 
 
 def stable_can_serve(s: Snapshot, status: Status, candidate: CandidateStatus) -> bool:
-    """Invariant 1: no weight moves to a revision without endpoints while the other one has some."""
+    """Invariant 1: no weight moves to a revision without endpoints while the other one has some.
+
+    A pod of the candidate that is about to leave still answers, for as long as the gateways know its endpoint.
+    """
     stable = status.stable
     if stable is None:
         return False
-    return s.revision(stable.revision).serving > 0 or s.revision(candidate.revision).serving == 0
+    return s.revision(stable.revision).serving > 0 or s.revision(candidate.revision).endpoints == 0
 
 
 def roll_back(s: Snapshot, course: Course, reason: str, message: str) -> Course:

@@ -229,7 +229,7 @@ class Reconciler:
         """Write the status: at once when something happened, else not more than once a minute."""
         old, now = snapshot.status, snapshot.now
         due = now - self._wrote.get(key, now) >= WORDS_EVERY
-        if significant(status) != significant(old) or (due and status != old):
+        if status != old and (due or significant(status) != significant(old)):
             await self._execute.write_status(snapshot, status)
             self._wrote[key] = now
         self._wrote.setdefault(key, now)
