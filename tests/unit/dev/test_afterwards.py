@@ -57,9 +57,9 @@ def test_the_words_name_files_and_revision_as_they_are() -> None:
     )
     for command in (
         "kubectl apply --server-side -f build/demo/next.yaml",
-        f"kubectl describe mdep flight-delay -n {NAMESPACE}",
-        f"kubectl get mdep -n {NAMESPACE} --watch",
-        "sluice.dev/retry=8b21de07/1",
+        f"kubectl events -n {NAMESPACE} --for modeldeployment/flight-delay",
+        f"kubectl sluice status flight-delay -n {NAMESPACE} --watch",
+        f"kubectl sluice retry flight-delay 8b21de07 -n {NAMESPACE}",
         traffic_command(FLIGHT, "http://127.0.0.1:1", "build/demo/models/rows.jsonl"),
     ):
         assert told.count(command) == 1

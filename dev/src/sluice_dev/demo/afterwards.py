@@ -57,14 +57,14 @@ The picture:  {folder}/timeline.png
 
 The cluster stays up. Look around:
   export KUBECONFIG={kubeconfig} PATH={programs}:$PATH
-  kubectl get mdep -n {namespace} --watch
-  kubectl describe mdep {name} -n {namespace}
+  kubectl sluice status {name} -n {namespace} --watch
+  kubectl events -n {namespace} --for modeldeployment/{name}
 
 Rollouts need traffic. In another terminal, for five minutes:
   {traffic_command(flight, gateway, f"{folder}/models/rows.jsonl")}
 
-Let v3 try again, although it was rejected:
-  kubectl annotate mdep {name} -n {namespace} --overwrite sluice.dev/retry={rejected}/1
+Let v3 try again while the spec still asks for it (it fails again: its template tells its server to):
+  kubectl sluice retry {name} {rejected} -n {namespace}
 
 Roll out one more version, then change {folder}/next.yaml and apply it again (its first lines say what to change):
   kubectl apply --server-side -f {folder}/next.yaml

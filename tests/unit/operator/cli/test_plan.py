@@ -46,13 +46,15 @@ def test_a_picture(tmp_path: Path) -> None:
         ("kind: Service\n", 3, "there is no ModelDeployment in -"),
         ("kind: [\n", 3, "YAML"),
         (EXAMPLE.read_text().replace("replicas: 4", "replicas: many"), 1, "spec.replicas"),
+        (EXAMPLE.read_text().replace("weight: 50", "weight: 5"), 1, "weights must not fall"),
+        (EXAMPLE.read_text().replace('max: "5%"', 'maximum: "5%"'), 1, "maximum"),
         (
             EXAMPLE.read_text().replace("onFail: Rollback", "onFail: Report"),
             1,
             "no check of type Rate with onFail: Rollback",
         ),
     ],
-    ids=["another kind", "no YAML", "a wrong field", "nothing to forecast"],
+    ids=["another kind", "no YAML", "a wrong value", "falling weights", "an unknown field", "nothing to forecast"],
 )
 def test_what_cannot_be_planned_with_is_one_sentence(text: str, status: int, words: str) -> None:
     ended, said = run("-f", "-", "--rps", "200", text=text)

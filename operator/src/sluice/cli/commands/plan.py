@@ -1,13 +1,13 @@
 """`kubectl sluice plan`: what to expect of a rollout before anyone deploys it."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
@@ -16,6 +16,9 @@ from sluice.api.v1alpha1 import Spec
 from sluice.cli.bars import bar
 from sluice.cli.commands.lint import documents_of
 from sluice.cli.errors import Refused, Unreadable
+from sluice.cli.lint.advice import Surroundings
+from sluice.cli.lint.finding import Severity
+from sluice.cli.lint.judge import judge
 from sluice.cli.options import duration, explained, out
 
 if TYPE_CHECKING:
@@ -32,12 +35,12 @@ def read_spec(path: Path) -> Spec:
     found = next(iter(documents_of(path)), None)
     if found is None:
         raise Unreadable(f"there is no ModelDeployment in {path}")
-    try:
-        return Spec.model_validate(found.value.get("spec") or {})
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in ("spec", *first["loc"]))
-        raise Refused(f"{path}: {field}: {first['msg']}; `kubectl sluice lint -f {path}` tells all") from error
+    errors = [
+        finding for finding in judge(found, Surroundings(timedelta(seconds=5))) if finding.severity is Severity.ERROR
+    ]
+    if errors:
+        raise Refused(f"{path}: {str(errors[0]).removeprefix('error: ')}; `kubectl sluice lint -f {path}` tells all")
+    return Spec.model_validate(found.value.get("spec") or {})
 
 
 def share_of(text: str) -> float:

@@ -189,7 +189,7 @@ def _advice_on_power(spec: Spec, rule: Rule, found: Outlook) -> Iterator[str]:
             yield (
                 f"a candidate that fails half costs up to {regression.bad_most:.0f} requests: begin with less weight"
             )
-        elif regression.share != HALF and regression.name.startswith("5x") and regression.found < WELL_FOUND:
+        elif regression.name.startswith("5x") and regression.found < WELL_FOUND and rule.ratio is not None:
             yield (
                 f"{regression.name} is found in {regression.found:.0%} of the rollouts only: give the stages more "
                 "time or weight"
