@@ -8,6 +8,8 @@ from sluice.api import names
 
 QUIET: Final = 2.0
 """Seconds without a write; while there is a candidate, 12: its words change each few seconds."""
+WORDS: Final = 62.0
+"""Seconds after the last change until the words about it are written at the latest, while there is a candidate."""
 FINAL_REASONS: Final = frozenset({"RolledBack", "Rejected", "NameConflict"})
 """Stalled with one of these stays so."""
 
@@ -20,8 +22,10 @@ def settled(world: Any) -> bool:
         return not world.children()
     if restless(world) or not _is_seen(world):
         return _is_seen(world)
-    quiet = world.agenda.now - max(world.last_write, world.faulty_until if world.status.get("candidate") else 0.0)
-    if quiet < (6 * QUIET if world.status.get("candidate") else QUIET) or not _pods_are_there(world):
+    quiet = world.agenda.now - max(world.last_write, world.last_change)
+    candidate = world.status.get("candidate")
+    late = candidate and world.agenda.now - max(world.last_change, world.faulty_until) < WORDS
+    if late or quiet < (6 * QUIET if candidate else QUIET) or not _pods_are_there(world):
         return False
     if world.people.paused:
         return bool(quiet > 6 * QUIET)

@@ -63,6 +63,8 @@ class World:
         self._sighted_since = 0.0
         self.runtimes = dict(RUNTIMES)
         """The runtime table: empty while somebody took the row away."""
+        self.last_change = 0.0
+        """When a pod or an endpoint last changed."""
         self.writes = 0
         """Writes of the operator."""
         self.crashed_at: list[str] = []
@@ -342,6 +344,8 @@ class World:
         """The garbage collector looks a moment after something lost its owner."""
         if kind in ("Event", "Lease"):
             return
+        if kind in ("Pod", "EndpointSlice"):
+            self.last_change = self.agenda.now
         owners = {ref["uid"] for ref in obj["metadata"].get("ownerReferences") or ()}
         if change == "DELETED" or not owners <= self._uids():
             self.agenda.after(self.random.uniform(0.1, 0.8), self.server.collect_garbage)
