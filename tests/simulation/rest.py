@@ -9,7 +9,8 @@ from sluice.api import names
 QUIET: Final = 2.0
 """Seconds without a write; while there is a candidate, 12: its words change each few seconds."""
 WORDS: Final = 62.0
-"""Seconds after the last change until the words about it are written at the latest, while there is a candidate."""
+"""Seconds after the last change until the words about it are written at the latest, while there is a candidate: waited
+for at the end of a world only, as nobody looks at the words before."""
 FINAL_REASONS: Final = frozenset({"RolledBack", "Rejected", "NameConflict"})
 """Stalled with one of these stays so."""
 
@@ -24,7 +25,7 @@ def settled(world: Any) -> bool:
         return _is_seen(world)
     quiet = world.agenda.now - max(world.last_write, world.last_change)
     candidate = world.status.get("candidate")
-    late = candidate and world.agenda.now - max(world.last_change, world.faulty_until) < WORDS
+    late = candidate and world.ending and world.agenda.now - max(world.last_change, world.faulty_until) < WORDS
     if late or quiet < (6 * QUIET if candidate else QUIET) or not _pods_are_there(world):
         return False
     if world.people.paused:

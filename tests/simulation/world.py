@@ -60,6 +60,8 @@ class World:
         self._healthy_since = 0.0
         self._distrust_until = 0.0
         self._healed = False
+        self.ending = False
+        """Does nobody do anything any more?"""
         self._sighted_since = 0.0
         self.runtimes = dict(RUNTIMES)
         """The runtime table: empty while somebody took the row away."""
@@ -102,6 +104,7 @@ class World:
         """Nothing goes wrong any more, nobody does anything: where does it end?"""
         if self.violations:
             return
+        self.ending = True
         self.heal()
         if self.people.paused:
             self._move(Move("resume"))

@@ -1,13 +1,36 @@
 """What the operator needs from the world, as protocols. Adapters implement them; the simulation does too."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 from sluice.core.metrics import Series
 
 Object = Mapping[str, Any]
 """A Kubernetes object as plain JSON."""
+Read = TypeVar("Read")
+
+
+class Kept(dict[str, Any]):
+    """An object that is never changed, only replaced by a newer one: what is read from it needs reading once."""
+
+    __slots__ = ("_readings",)
+    _readings: dict[Any, Any]
+
+    def once(self, read: Callable[[Object], Read]) -> Read:
+        """What `read` says of this object; asked the first time, remembered from then on."""
+        try:
+            readings = self._readings
+        except AttributeError:
+            readings = self._readings = {}
+        if read not in readings:
+            readings[read] = read(self)
+        return cast(Read, readings[read])
+
+
+def reading(obj: Object, read: Callable[[Object], Read]) -> Read:
+    """What `read`, a function of the object alone, says of it; at once if it is Kept and was asked before."""
+    return obj.once(read) if isinstance(obj, Kept) else read(obj)
 
 
 class PortError(Exception):

@@ -1,30 +1,32 @@
-"""The objects that a ModelDeployment owns, as plain dicts."""
+"""The objects that a ModelDeployment owns, as plain dicts: shared by all who ask for the same one, so never changed."""
 
+import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from sluice.api import names
 from sluice.api.v1alpha1 import Gateway
 from sluice.core.revision import Inputs, digest
-from sluice.core.snapshot import Identity
+from sluice.core.snapshot import Owner
 
 PORT: Final = 80
 """Port of every Service of ours."""
 LIVE_RULE: Final = "live"
+REMEMBERED: Final = 8192
+"""Manifests of a kind that are kept: every pass asks for the same few again, to compare their digests."""
 KEPT_WARM: Final = 1
 """Percent that a free slot of the route gets, for the revision that has all traffic anyway."""
 
 
-def child_name(owner: str, revision: str) -> str:
+def child_name(name: str, revision: str) -> str:
     """Name of the ControllerRevision, Deployment and Service of a revision."""
-    return f"{owner}-{revision}"
+    return f"{name}-{revision}"
 
 
-def _object(
-    identity: Identity, api_version: str, kind: str, name: str, label: str | None, **body: Any
-) -> dict[str, Any]:
+def _object(owner: Owner, api_version: str, kind: str, name: str, label: str | None, **body: Any) -> dict[str, Any]:
     """A child with its owner, its labels (`label`: the revision it belongs to) and the digest of itself."""
-    labels = {names.LABEL_NAME: identity.name, names.LABEL_MANAGED_BY: names.MANAGED_BY}
+    labels = {names.LABEL_NAME: owner.name, names.LABEL_MANAGED_BY: names.MANAGED_BY}
     if label:
         labels[names.LABEL_REVISION] = label
     annotations = dict(body.pop("annotations", {}))
@@ -34,15 +36,15 @@ def _object(
         "kind": kind,
         "metadata": {
             "name": name,
-            "namespace": identity.namespace,
+            "namespace": owner.namespace,
             "labels": labels,
             "annotations": annotations,
             "ownerReferences": [
                 {
                     "apiVersion": names.API_VERSION,
                     "kind": names.KIND,
-                    "name": identity.name,
-                    "uid": identity.uid,
+                    "name": owner.name,
+                    "uid": owner.uid,
                     "controller": True,
                     "blockOwnerDeletion": True,
                 }
@@ -57,76 +59,79 @@ def applied_digest(manifest: Mapping[str, Any]) -> str:
     return str(manifest["metadata"]["annotations"][names.ANNOTATION_APPLIED])
 
 
-def selector(owner: str, revision: str) -> dict[str, str]:
+def selector(name: str, revision: str) -> dict[str, str]:
     """Labels that select the pods of a revision."""
-    return {names.LABEL_NAME: owner, names.LABEL_REVISION: revision}
+    return {names.LABEL_NAME: name, names.LABEL_REVISION: revision}
 
 
-def record(identity: Identity, inputs: Inputs, template: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """ControllerRevision: the inputs and what they were rendered to, for ever."""
+def record(owner: Owner, inputs: Inputs, template: str, number: int) -> dict[str, Any]:
+    """ControllerRevision: the inputs and the pod template (JSON) that they were rendered to, for ever."""
     return _object(
-        identity,
+        owner,
         "apps/v1",
         "ControllerRevision",
-        child_name(identity.name, inputs.revision),
+        child_name(owner.name, inputs.revision),
         inputs.revision,
         revision=number,
-        data={"inputs": inputs.model_dump(mode="json", by_alias=True), "template": template},
+        data={"inputs": inputs.model_dump(mode="json", by_alias=True), "template": json.loads(template)},
     )
 
 
-def deployment(identity: Identity, revision: str, template: Mapping[str, Any], replicas: int) -> dict[str, Any]:
-    """Deployment of a revision. Its template is the recorded one: it never rolls by itself."""
+@lru_cache(REMEMBERED)
+def deployment(owner: Owner, revision: str, template: str, replicas: int) -> dict[str, Any]:
+    """Deployment of a revision. Its template (JSON) is the recorded one: it never rolls by itself."""
     return _object(
-        identity,
+        owner,
         "apps/v1",
         "Deployment",
-        child_name(identity.name, revision),
+        child_name(owner.name, revision),
         revision,
         spec={
             "replicas": replicas,
             "revisionHistoryLimit": 1,
             "progressDeadlineSeconds": 2_147_483_647,  # spec.progressDeadline judges it, for all reasons alike
-            "selector": {"matchLabels": selector(identity.name, revision)},
+            "selector": {"matchLabels": selector(owner.name, revision)},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-            "template": template,
+            "template": json.loads(template),
         },
     )
 
 
-def revision_service(identity: Identity, revision: str) -> dict[str, Any]:
+def revision_service(owner: Owner, revision: str) -> dict[str, Any]:
     """Service of a revision: the backend that the route gives a weight."""
-    return _service(identity, child_name(identity.name, revision), revision, revision)
+    return _service(owner, child_name(owner.name, revision), revision, revision)
 
 
-def stable_service(identity: Identity, revision: str) -> dict[str, Any]:
+def stable_service(owner: Owner, revision: str) -> dict[str, Any]:
     """Service `m` for callers inside the cluster: selects stable."""
-    return _service(identity, identity.name, None, revision)
+    return _service(owner, owner.name, None, revision)
 
 
-def _service(identity: Identity, name: str, label: str | None, selects: str) -> dict[str, Any]:
+@lru_cache(REMEMBERED)
+def _service(owner: Owner, name: str, label: str | None, selects: str) -> dict[str, Any]:
     return _object(
-        identity,
+        owner,
         "v1",
         "Service",
         name,
         label,
         spec={
-            "selector": selector(identity.name, selects),
+            "selector": selector(owner.name, selects),
             "ports": [{"name": "http", "port": PORT, "protocol": "TCP", "targetPort": "http", "appProtocol": "http"}],
         },
     )
 
 
-def budget(identity: Identity, revision: str) -> dict[str, Any]:
+@lru_cache(REMEMBERED)
+def budget(owner: Owner, revision: str) -> dict[str, Any]:
     """PodDisruptionBudget of stable: a drain takes one pod at a time."""
     return _object(
-        identity,
+        owner,
         "policy/v1",
         "PodDisruptionBudget",
-        identity.name,
+        owner.name,
         None,
-        spec={"maxUnavailable": 1, "selector": {"matchLabels": selector(identity.name, revision)}},
+        spec={"maxUnavailable": 1, "selector": {"matchLabels": selector(owner.name, revision)}},
     )
 
 
@@ -148,7 +153,7 @@ def filled(slots: tuple[tuple[str, int] | None, ...]) -> tuple[tuple[str, int], 
 
 
 def route(
-    identity: Identity,
+    owner: Owner,
     gateway: Gateway,
     slots: tuple[tuple[str, int] | None, ...],
     rejected: str | None,
@@ -167,7 +172,7 @@ def route(
         backend: dict[str, Any] = {
             "group": "",
             "kind": "Service",
-            "name": child_name(identity.name, revision),
+            "name": child_name(owner.name, revision),
             "port": PORT,
             "weight": weight,
         }
@@ -179,10 +184,10 @@ def route(
         {"path": {"type": "PathPrefix", "value": "/"}}
     ]
     return _object(
-        identity,
+        owner,
         "gateway.networking.k8s.io/v1",
         "HTTPRoute",
-        identity.name,
+        owner.name,
         None,
         annotations={names.ANNOTATION_REJECTED: rejected} if rejected else {},
         spec={

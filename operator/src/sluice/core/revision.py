@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any, Final
 
+from sluice.api.analysis import Check
 from sluice.api.v1alpha1 import ModelSource, RuntimeRef, Schema, Spec
 
 LENGTH: Final = 8
@@ -45,7 +47,12 @@ class Inputs(Schema):
 
 def checks_of(spec: Spec) -> str:
     """Digest of what judges a candidate: the same one means that a verdict of before still holds."""
-    return digest([check.model_dump(mode="json") for check in spec.analysis.checks])
+    return _digest_of(spec.analysis.checks)
+
+
+@lru_cache(1024)
+def _digest_of(checks: tuple[Check, ...]) -> str:
+    return digest([check.model_dump(mode="json") for check in checks])
 
 
 def inputs_of(spec: Spec) -> Inputs:

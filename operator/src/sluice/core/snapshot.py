@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
-from typing import Any
+from typing import Any, NamedTuple
 
 from sluice.api.names import Reason
 from sluice.api.status import VERB_LIMIT, Status
@@ -13,6 +13,14 @@ from sluice.core.analysis.verdicts import NOTHING_KNOWN, Observation
 from sluice.core.plan import Refusal
 from sluice.core.revision import Inputs, digest
 from sluice.core.runtimes import Runtime
+
+
+class Owner(NamedTuple):
+    """What the objects of a ModelDeployment say of whom they belong to."""
+
+    namespace: str
+    name: str
+    uid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,11 @@ class Identity:
     generation: int
     resource_version: str
     annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def owner(self) -> Owner:
+        """What stays the same however often it is written."""
+        return Owner(self.namespace, self.name, self.uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +75,8 @@ class RevisionFacts:
 
     revision: str
     inputs: Inputs | None = None
-    template: Mapping[str, Any] | None = None
-    """Rendered pod template, kept in the ControllerRevision: what was rendered once is never rendered again."""
+    template: str | None = None
+    """Rendered pod template as canonical JSON, kept in the ControllerRevision: rendered once, never again."""
     number: int = 0
     """Order in which the revisions were made."""
     rejected: str | None = None

@@ -13,7 +13,7 @@ from sluice.core.plan import DELETING, MARKING, Action, Apply, Delete, Mark
 from sluice.core.refusals import REFUSAL_REPEAT, refused
 from sluice.core.removals import removals
 from sluice.core.rendering import pod_template
-from sluice.core.revision import inputs_of
+from sluice.core.revision import canonical, inputs_of
 from sluice.core.snapshot import Child, Snapshot
 from sluice.core.stages import INITIAL
 from sluice.core.strategies import stages_of
@@ -103,7 +103,7 @@ def _route(
     # What serves stays on the gateways that carry it while the spec names one that is not there or not known.
     stays = s.route if s.route and gateways.problem(s.gateways) else None
     manifest = children.route(
-        s.identity,
+        s.identity.owner,
         spec.traffic.gateway,
         tuple(slots),
         rejected,
@@ -147,21 +147,23 @@ def _revision(s: Snapshot, spec: Spec, revision: str, replicas: int) -> Iterator
             yield Delete("ControllerRevision", name, facts.record.uid)
             facts = replace(facts, record=None)
         template = rendered
-        record = children.record(s.identity, inputs_of(spec), template, s.identity.generation)
+        record = children.record(s.identity.owner, inputs_of(spec), template, s.identity.generation)
         if _needs(s, record, facts.record):
             yield Apply(record)
-    service = children.revision_service(s.identity, revision)
+    service = children.revision_service(s.identity.owner, revision)
     if _needs(s, service, facts.service):
         yield Apply(service)
-    deployment = children.deployment(s.identity, revision, template, replicas)
+    deployment = children.deployment(s.identity.owner, revision, template, replicas)
     if _needs(s, deployment, facts.deployment, drifted=facts.replicas != replicas):
         yield Apply(deployment)
 
 
-def _rendered(s: Snapshot, spec: Spec, revision: str) -> dict[str, Any] | None:
-    """The pod template that this spec and the runtime table give a revision today; None where they speak of another."""
+def _rendered(s: Snapshot, spec: Spec, revision: str) -> str | None:
+    """The pod template (JSON) that spec and runtime table give a revision today; None where they speak of another."""
     inputs, runtime = inputs_of(spec), s.runtimes.get(spec.runtime.name)
-    return pod_template(s.identity.name, inputs, runtime) if inputs.revision == revision and runtime else None
+    if runtime is None or inputs.revision != revision:
+        return None
+    return canonical(pod_template(s.identity.name, inputs, runtime))
 
 
 def could_be_mended(s: Snapshot, spec: Spec, revision: str) -> bool:
@@ -183,9 +185,9 @@ def _shared(s: Snapshot, course: Course) -> Iterator[Action]:
     anchor = course.status.stable or course.status.candidate
     if anchor is None:
         return
-    service = children.stable_service(s.identity, anchor.revision)
+    service = children.stable_service(s.identity.owner, anchor.revision)
     if _needs(s, service, s.stable_service, drifted=s.stable_selects != anchor.revision):
         yield Apply(service)
-    budget = children.budget(s.identity, anchor.revision)
+    budget = children.budget(s.identity.owner, anchor.revision)
     if _needs(s, budget, s.budget):
         yield Apply(budget)

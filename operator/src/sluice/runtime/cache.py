@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from sluice.api import names
-from sluice.ports import Object
+from sluice.ports import Kept, Object
 from sluice.runtime.trim import trimmed
 
 TOMBSTONES: Final = 10_000
@@ -27,8 +27,8 @@ class Cache:
     """
 
     def __init__(self, kinds: Iterable[str]) -> None:
-        self._objects: dict[str, dict[Name, dict[str, Any]]] = {kind: {} for kind in kinds}
-        self._owned: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = {}
+        self._objects: dict[str, dict[Name, Kept]] = {kind: {} for kind in kinds}
+        self._owned: dict[tuple[str, str, str], dict[str, Kept]] = {}
         self._tombstones: OrderedDict[tuple[str, Name], int] = OrderedDict()
         self._unlisted = set(self._objects)
 

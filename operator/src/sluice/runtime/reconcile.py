@@ -176,7 +176,8 @@ class Reconciler:
             allowed_http_hosts=self._allowed_http_hosts,
             refusals=refusals,
         )
-        observation = self._watch(key, snapshot, snapshot.status)
+        problem = self._watch(key, snapshot, snapshot.status)
+        observation = Observation(problem=problem) if problem else self._observed(key, snapshot)
         return replace(snapshot, observation=observation, had_weight=self._with_weight(key, snapshot))
 
     def _with_weight(self, key: Key, snapshot: Snapshot) -> Mapping[str, datetime]:
@@ -190,12 +191,15 @@ class Reconciler:
         }
         return self._had_weight[key]
 
-    def _watch(self, key: Key, snapshot: Snapshot, status: Status) -> Observation:
-        """Have the metrics of the candidate watched, as long as there is one and a stable one beside it."""
+    def _watch(self, key: Key, snapshot: Snapshot, status: Status) -> str:
+        """Have the metrics of the candidate watched, as long as there is one and a stable one beside it.
+
+        Returns what keeps them from being watched; empty if nothing does.
+        """
         candidate, stable, spec = status.candidate, status.stable, snapshot.spec
         if candidate is None or stable is None or spec is None or snapshot.deleting:
             self._evidence.untrack(key)
-            return NOTHING_KNOWN
+            return ""
         inputs = snapshot.revision(candidate.revision).inputs  # a paused spec may ask for another runtime already
         name = (inputs or spec).runtime.name
         runtime = snapshot.runtimes.get(name)
@@ -203,7 +207,7 @@ class Reconciler:
         stable_runtime = snapshot.runtimes.get(stables.runtime.name) if stables else None
         if runtime is None:  # nobody knows any more where it keeps its metrics: that is blindness, not peace
             self._evidence.untrack(key)
-            return Observation(problem=f"runtime {name} is no longer in the operator's table: put its row back")
+            return f"runtime {name} is no longer in the operator's table: put its row back"
         self._evidence.track(
             key,
             Subject(
@@ -218,6 +222,13 @@ class Reconciler:
                 alpha=float(spec.analysis.false_rollback),
             ),
         )
+        return ""
+
+    def _observed(self, key: Key, snapshot: Snapshot) -> Observation:
+        """What the metrics say of the candidate; nothing, where none is watched."""
+        candidate, stable = snapshot.status.candidate, snapshot.status.stable
+        if candidate is None or stable is None:
+            return NOTHING_KNOWN
         pods, stable_pods = (
             {pod.name: pod.started_at for pod in snapshot.revision(place.revision).pods}
             for place in (candidate, stable)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sluice.api import names
-from sluice.ports import Object
+from sluice.ports import Kept, Object
 
 _METADATA = (
     "name",
@@ -27,7 +27,7 @@ _CONDITION = ("type", "status", "reason", "message", "observedGeneration", "last
 _CONTAINER = ("name", "ready", "restartCount", "state", "lastState", "image")
 
 
-def trimmed(kind: str, obj: Object) -> dict[str, Any]:
+def trimmed(kind: str, obj: Object) -> Kept:
     """A copy of the parts that are read; a kind without a rule of its own is kept whole but for managedFields.
 
     Nested values are shared with the input where they are kept whole: neither may be changed afterwards.
@@ -35,7 +35,7 @@ def trimmed(kind: str, obj: Object) -> dict[str, Any]:
     rule = _RULES.get(kind)
     kept = rule(obj) if rule else {k: v for k, v in obj.items() if k != "metadata"}
     every_annotation = kind in _ALL_ANNOTATIONS
-    return {"metadata": _metadata(obj["metadata"], every_annotation), **kept}
+    return Kept({"metadata": _metadata(obj["metadata"], every_annotation), **kept})
 
 
 def _metadata(metadata: Mapping[str, Any], every_annotation: bool) -> dict[str, Any]:

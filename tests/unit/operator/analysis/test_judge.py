@@ -270,6 +270,7 @@ def rollout(world: Any, seed: int) -> None:
             world.store.scrape(at, ok, failed or None, slow, pod)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_restarted_operator_comes_to_the_same_numbers(world: Any, seed: int) -> None:
     rollout(world, seed)
@@ -286,6 +287,7 @@ async def test_a_restarted_operator_comes_to_the_same_numbers(world: Any, seed: 
     assert world.observe().requests > 1000
 
 
+@pytest.mark.no_cover
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6), cuts=st.lists(st.floats(0, 600), max_size=30))
 def test_however_the_same_samples_are_cut_into_answers_the_evidence_is_the_same(

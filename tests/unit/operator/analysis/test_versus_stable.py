@@ -108,6 +108,7 @@ async def test_a_store_that_refuses_to_tell_the_past_leaves_the_noise_unknown(wo
     assert world.verdicts() == ["Fail"]
 
 
+@pytest.mark.no_cover
 async def test_a_restarted_operator_comes_to_the_same_numbers(world: Any) -> None:
     an_hour_of_stable(world)
     both(world, 600, failing=0.012)

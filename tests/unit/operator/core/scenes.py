@@ -12,7 +12,7 @@ from sluice.core.analysis.verdicts import CheckResult, Observation
 from sluice.core.metrics import MetricPreset
 from sluice.core.plan import Action, Apply, Plan
 from sluice.core.rendering import pod_template
-from sluice.core.revision import inputs_of
+from sluice.core.revision import canonical, inputs_of
 from sluice.core.runtimes import Runtime
 from sluice.core.snapshot import (
     Child,
@@ -69,10 +69,10 @@ def revision_facts(model: str, ready: int, replicas: int, **changes: Any) -> Rev
     """A revision whose objects are as they were last applied."""
     inputs = inputs_of(spec_of(model))
     name = inputs.revision
-    template = pod_template(IDENTITY.name, inputs, RUNTIME)
-    record = children.record(IDENTITY, inputs, template, 1)
-    deployment = children.deployment(IDENTITY, name, template, replicas)
-    service = children.revision_service(IDENTITY, name)
+    template = canonical(pod_template(IDENTITY.name, inputs, RUNTIME))
+    record = children.record(IDENTITY.owner, inputs, template, 1)
+    deployment = children.deployment(IDENTITY.owner, name, template, replicas)
+    service = children.revision_service(IDENTITY.owner, name)
     facts = RevisionFacts(
         revision=name,
         inputs=inputs,
@@ -95,7 +95,7 @@ def _child(manifest: Mapping[str, Any], uid: str) -> Child:
 def route_of(weights: Mapping[str, int], state: RouteState = RouteState.VERIFIED, **changes: Any) -> RouteFacts:
     """The route as it was applied with these weights: stable in slot 0."""
     slots = tuple((name, weights[name]) if weights.get(name) else None for name in (STABLE, CANDIDATE))
-    manifest = children.route(IDENTITY, spec_of().traffic.gateway, slots, changes.get("rejected"))
+    manifest = children.route(IDENTITY.owner, spec_of().traffic.gateway, slots, changes.get("rejected"))
     return replace(RouteFacts(_child(manifest, "route"), "88", dict(weights), state=state), **changes)
 
 
@@ -152,9 +152,9 @@ def scene(**changes: Any) -> Snapshot:
         status=status_of(candidate_status()),
         revisions={STABLE: revision_facts("a", 4, 4), CANDIDATE: revision_facts("b", 1, 1)},
         route=route_of({STABLE: 90, CANDIDATE: 10}),
-        stable_service=_child(children.stable_service(IDENTITY, STABLE), "service"),
+        stable_service=_child(children.stable_service(IDENTITY.owner, STABLE), "service"),
         stable_selects=STABLE,
-        budget=_child(children.budget(IDENTITY, STABLE), "budget"),
+        budget=_child(children.budget(IDENTITY.owner, STABLE), "budget"),
         runtimes={"sim": RUNTIME},
         gateways=(
             GatewayFacts(

@@ -6,17 +6,18 @@ import pytest
 
 from sluice.core import children
 from sluice.core.rendering import pod_template
-from sluice.core.revision import inputs_of
+from sluice.core.revision import canonical, inputs_of
 from unit.operator.core.scenes import IDENTITY, RUNTIME, spec_of
 
 INPUTS = inputs_of(spec_of("a"))
+TEMPLATE = canonical(pod_template("flights", INPUTS, RUNTIME))
 GATEWAY = spec_of("a").traffic.gateway
 ALL = {
-    "ControllerRevision": children.record(IDENTITY, INPUTS, pod_template("flights", INPUTS, RUNTIME), 7),
-    "Deployment": children.deployment(IDENTITY, "8b21de07", pod_template("flights", INPUTS, RUNTIME), 3),
-    "Service": children.revision_service(IDENTITY, "8b21de07"),
-    "PodDisruptionBudget": children.budget(IDENTITY, "8b21de07"),
-    "HTTPRoute": children.route(IDENTITY, GATEWAY, (("8b21de07", 90), ("6f9c41d2", 10)), None),
+    "ControllerRevision": children.record(IDENTITY.owner, INPUTS, TEMPLATE, 7),
+    "Deployment": children.deployment(IDENTITY.owner, "8b21de07", TEMPLATE, 3),
+    "Service": children.revision_service(IDENTITY.owner, "8b21de07"),
+    "PodDisruptionBudget": children.budget(IDENTITY.owner, "8b21de07"),
+    "HTTPRoute": children.route(IDENTITY.owner, GATEWAY, (("8b21de07", 90), ("6f9c41d2", 10)), None),
 }
 
 
@@ -33,8 +34,9 @@ def test_every_child_has_its_owner_and_its_labels(kind: str) -> None:
 
 
 def test_the_digest_follows_the_manifest() -> None:
-    three, four = (children.deployment(IDENTITY, "8b21de07", {"spec": {}}, replicas) for replicas in (3, 4))
-    again = children.deployment(IDENTITY, "8b21de07", {"spec": {}}, 3)
+    three, four = (children.deployment(IDENTITY.owner, "8b21de07", '{"spec":{}}', replicas) for replicas in (3, 4))
+    children.deployment.cache_clear()
+    again = children.deployment(IDENTITY.owner, "8b21de07", '{"spec":{}}', 3)
     assert children.applied_digest(three) == children.applied_digest(again)
     assert children.applied_digest(three) != children.applied_digest(four)
 
@@ -61,8 +63,8 @@ def test_the_record_keeps_what_was_asked_and_what_was_rendered() -> None:
 @pytest.mark.parametrize(
     ("manifest", "name", "selects"),
     [
-        (children.revision_service(IDENTITY, "8b21de07"), "flights-8b21de07", "8b21de07"),
-        (children.stable_service(IDENTITY, "6f9c41d2"), "flights", "6f9c41d2"),
+        (children.revision_service(IDENTITY.owner, "8b21de07"), "flights-8b21de07", "8b21de07"),
+        (children.stable_service(IDENTITY.owner, "6f9c41d2"), "flights", "6f9c41d2"),
     ],
     ids=["of a revision", "of stable"],
 )
@@ -75,7 +77,7 @@ def test_a_service(manifest: dict[str, Any], name: str, selects: str) -> None:
 
 
 def backends(slots: Any, rejected: str | None = None, count: bool = True) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = children.route(IDENTITY, GATEWAY, slots, rejected, count)["spec"]["rules"][0][
+    found: list[dict[str, Any]] = children.route(IDENTITY.owner, GATEWAY, slots, rejected, count)["spec"]["rules"][0][
         "backendRefs"
     ]
     return found
@@ -113,9 +115,9 @@ def test_both_slots_are_filled_and_the_weights_sum_to_100(slots: Any) -> None:
 
 def test_a_rejection_stands_on_the_route() -> None:
     slots = (("8b21de07", 100), None)
-    marked = children.route(IDENTITY, GATEWAY, slots, "6f9c41d2")
+    marked = children.route(IDENTITY.owner, GATEWAY, slots, "6f9c41d2")
     assert marked["metadata"]["annotations"]["sluice.dev/rejected"] == "6f9c41d2"
-    plain = children.route(IDENTITY, GATEWAY, slots, None)
+    plain = children.route(IDENTITY.owner, GATEWAY, slots, None)
     assert "sluice.dev/rejected" not in plain["metadata"]["annotations"]
     assert children.applied_digest(marked) != children.applied_digest(plain)
 

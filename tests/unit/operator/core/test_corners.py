@@ -14,7 +14,7 @@ from sluice.core.analysis.verdicts import CheckResult, Observation
 from sluice.core.plan import DELETING, MARKING, Announce, Apply, Delete, Mark, Plan, Refusal
 from sluice.core.planner import decide
 from sluice.core.rendering import pod_template
-from sluice.core.revision import checks_of, inputs_of
+from sluice.core.revision import canonical, checks_of, inputs_of
 from sluice.core.snapshot import Child, RouteState, Snapshot
 from unit.operator.core.scenes import (
     CANDIDATE,
@@ -77,7 +77,7 @@ def moved(**facts: Any) -> Snapshot:
     """The candidate was recorded with a wrong address, and the spec has the right one now."""
     wrong = spec_of("b", model={"uri": "https://nowhere.example/manifest.json", "digest": f"sha256:{'b' * 64}"})
     given = with_candidate(not_exposed(), pods=(), endpoints=0, inputs=inputs_of(wrong))
-    template = pod_template(IDENTITY.name, inputs_of(wrong), RUNTIME)
+    template = canonical(pod_template(IDENTITY.name, inputs_of(wrong), RUNTIME))
     return with_candidate(given, template=template, deployment=Child("deployment", "of the wrong address"), **facts)
 
 

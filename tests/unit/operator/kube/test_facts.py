@@ -5,9 +5,7 @@ from typing import Any
 import pytest
 
 from sluice.adapters.kube.facts import route_facts
-from sluice.core.snapshot import Identity, RouteState
-
-IDENTITY = Identity("shop", "flights", "uid-1", 1, "1")
+from sluice.core.snapshot import RouteState
 
 
 def condition(kind: str, status: str = "True", reason: str = "Fine", generation: int = 4) -> dict[str, Any]:
@@ -53,6 +51,6 @@ GOOD = [condition("Accepted"), condition("ResolvedRefs")]
     ids=["one", "both", "one is silent", "an older generation", "refused", "a backend is not known yet"],
 )
 def test_what_the_gateways_say(parents: tuple[Any, ...], state: RouteState, words: str) -> None:
-    facts = route_facts(route(*parents), IDENTITY)
+    facts = route_facts(route(*parents))
     assert facts.state is state
     assert words in facts.message

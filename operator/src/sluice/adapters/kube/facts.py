@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sluice.api import names
-from sluice.core.snapshot import Child, Identity, Pod, RouteFacts, RouteState
+from sluice.core.snapshot import Child, Pod, RouteFacts, RouteState
 from sluice.ports import Object
 
 _PASSING: Final = frozenset({"ContainerCreating", "PodInitializing", ""})
@@ -87,11 +87,11 @@ def creation_trouble(deployment: Object | None) -> str:
     return f"{said.get('reason', '')}: {said.get('message', '')}"[:500] if said.get("status") == "True" else ""
 
 
-def route_facts(route: Object, identity: Identity) -> RouteFacts:
+def route_facts(route: Object) -> RouteFacts:
     """The HTTPRoute of ours: who gets how much, and what the gateways say about its newest generation."""
     metadata, spec = route["metadata"], route.get("spec") or {}
     annotations = metadata.get("annotations") or {}
-    prefix = f"{identity.name}-"
+    prefix = f"{metadata['name']}-"
     weights: dict[str, int] = {}
     for rule in (spec.get("rules") or ())[:1]:
         for backend in rule.get("backendRefs") or ():

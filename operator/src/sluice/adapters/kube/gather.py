@@ -14,10 +14,10 @@ from sluice.api.v1alpha1 import Spec
 from sluice.core.analysis.verdicts import NOTHING_KNOWN, Observation
 from sluice.core.children import selector
 from sluice.core.plan import Refusal
-from sluice.core.revision import Inputs
+from sluice.core.revision import Inputs, canonical
 from sluice.core.runtimes import Runtime
 from sluice.core.snapshot import Child, GatewayFacts, Identity, RevisionFacts, Snapshot
-from sluice.ports import Object, Store
+from sluice.ports import Object, Store, reading
 
 
 def gather(
@@ -44,7 +44,7 @@ def gather(
         resource_version=metadata["resourceVersion"],
         annotations=metadata.get("annotations") or {},
     )
-    spec, problem = _spec(resource)
+    spec, problem = reading(resource, _spec)
     route = store.get("HTTPRoute", identity.namespace, identity.name)
     service = store.get("Service", identity.namespace, identity.name)
     budget = store.get("PodDisruptionBudget", identity.namespace, identity.name)
@@ -54,10 +54,10 @@ def gather(
         identity=identity,
         spec=spec,
         spec_problem=problem,
-        status=Status.model_validate(resource.get("status") or {}),
+        status=reading(resource, _status),
         deleting=bool(metadata.get("deletionTimestamp")),
         revisions=_revisions(store, identity),
-        route=route_facts(route, identity) if route and owned_by(route, identity.uid) else None,
+        route=reading(route, route_facts) if route and owned_by(route, identity.uid) else None,
         stable_service=_child(service, identity),
         stable_selects=selects if service and owned_by(service, identity.uid) else None,
         budget=_child(budget, identity),
@@ -76,6 +76,17 @@ def _spec(resource: Object) -> tuple[Spec | None, str]:
         first = error.errors()[0]
         field = ".".join(str(part) for part in ("spec", *first["loc"]))
         return None, f"{field}: {first['msg']}; correct it, or update the CRD to the operator's version"
+
+
+def _status(resource: Object) -> Status:
+    return Status.model_validate(resource.get("status") or {})
+
+
+def _recorded(record: Object) -> tuple[Inputs | None, str | None]:
+    """The inputs of a revision, and the pod template as JSON."""
+    data = record.get("data") or {}
+    inputs = Inputs.model_validate(data["inputs"]) if "inputs" in data else None
+    return inputs, canonical(data["template"]) if data.get("template") else None
 
 
 def _child(obj: Object | None, identity: Identity, drifted: bool = False) -> Child | None:
@@ -110,12 +121,12 @@ def _revision(identity: Identity, revision: str, parts: Mapping[str, list[Object
         return next((obj for obj in parts[kind] if owned_by(obj, identity.uid)), None)
 
     record, deployment, service = ours("ControllerRevision"), ours("Deployment"), ours("Service")
-    data = (record or {}).get("data") or {}
+    inputs, template = reading(record, _recorded) if record else (None, None)
     wanted = selector(identity.name, revision)
     return RevisionFacts(
         revision=revision,
-        inputs=Inputs.model_validate(data["inputs"]) if "inputs" in data else None,
-        template=data.get("template"),
+        inputs=inputs,
+        template=template,
         number=int((record or {}).get("revision", 0)),
         rejected=((record or {}).get("metadata", {}).get("annotations") or {}).get(names.ANNOTATION_REJECTED),
         record=_child(record, identity),
@@ -123,8 +134,8 @@ def _revision(identity: Identity, revision: str, parts: Mapping[str, list[Object
         replicas=int(((deployment or {}).get("spec") or {}).get("replicas", 1)),
         trouble=creation_trouble(deployment),
         service=_child(service, identity, bool(service) and service["spec"].get("selector") != wanted),
-        endpoints=sum(endpoints(one) for one in parts["EndpointSlice"]),
-        pods=tuple(pod_facts(pod) for pod in parts["Pod"]),
+        endpoints=sum(reading(one, endpoints) for one in parts["EndpointSlice"]),
+        pods=tuple(reading(pod, pod_facts) for pod in parts["Pod"]),
     )
 
 
