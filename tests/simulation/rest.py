@@ -17,8 +17,9 @@ FINAL_REASONS: Final = frozenset({"RolledBack", "Rejected", "NameConflict"})
 
 def settled(world: Any) -> bool:
     """Nothing more will happen without people or faults."""
-    if world.agenda.now < world.faulty_until or world.leader() is None:
-        return False  # a dead leader is followed 15 s later, and its successor may have something to say
+    if world.agenda.now < world.faulty_until or world.leader() is None or world.misled():
+        # a dead leader is followed 15 s later, and its successor may have something to say; so may the next listing
+        return False
     if world.resource is None:
         return not world.children()
     if restless(world) or not _is_seen(world):

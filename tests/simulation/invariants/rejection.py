@@ -30,6 +30,8 @@ class TrafficFirst(Checker):
         failed = any(c.verdict is Verdict.FAIL and c.on_fail is OnFail.ROLLBACK for c in snapshot.observation.checks)
         rejects = failed or any(isinstance(a, Mark) and a.rejected for a in actions)
         refused = ("HTTPRoute", snapshot.identity.name) in snapshot.refusals
+        if any(isinstance(a, Announce) and a.reason == "Retried" for a in actions):
+            return  # a person has just forgiven it: it begins anew, with the weight that it has
         if not rejects or refused or not snapshot.revision(stable.revision).serving:
             return
         self.exercised += 1

@@ -1,6 +1,7 @@
 """How far may the candidate go? Raise, hold, keep the time, leave the stage."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from sluice.api.names import Reason
 from sluice.api.status import CandidateStatus
@@ -79,6 +80,10 @@ def _ramp(s: Snapshot, course: Course, trial: Trial, stages: tuple[Stage, ...], 
         candidate = candidate.model_copy(
             update={"stage": mark.model_copy(update={"live_since": None, "live_for": spent, "set_at": s.now})}
         )
+    mark = candidate.stage
+    if stage.weight > trial.weight == 0 and (mark.live_since, mark.live_for) != (None, timedelta()):
+        # It lost its weight and nobody noted when. Written down before it rises again, lest old time counts for new.
+        candidate = candidate.model_copy(update={"stage": restarted(mark, s.now)})
     trial = replace(trial, candidate=candidate)
     waiting = gates(trial)
     weight = stage.weight if go else min(trial.weight, stage.weight)

@@ -54,7 +54,9 @@ def upkeep(s: Snapshot, spec: Spec, course: Course) -> Upkeep:
         if s.revision(m.name).record
         and not refused(s, "ControllerRevision", name := children.child_name(s.identity.name, m.name), MARKING)
     ]
-    ordered = [*route, *marks, *objects] if takes_back else [*marks, *objects, *route]
+    # A verdict comes after the route even where no weight is seen: a write that was believed lost may have come late.
+    rejects = any(mark.rejected for mark in course.marks)
+    ordered = [*route, *marks, *objects] if takes_back or rejects else [*marks, *objects, *route]
     return Upkeep(actions=(*ordered, *removals(s, course), *course.events), urgent=takes_back)
 
 

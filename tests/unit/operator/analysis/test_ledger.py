@@ -6,7 +6,7 @@ from sluice.core.analysis.ledger import Ledger
 def test_only_scrapes_after_the_stage_began_count() -> None:
     ledger = Ledger()
     for time in (1, 2, 3):
-        ledger.add(time, 10)
+        ledger.add(time, 10, before=time - 1)
     assert ledger.since(2) == 10
     assert (ledger.first, ledger.total) == (1, 30)
 
@@ -26,3 +26,11 @@ def test_a_scrape_without_requests_is_not_the_first_exposure() -> None:
     ledger = Ledger()
     ledger.add(1, 0)
     assert ledger.first is None
+
+
+def test_what_a_scrape_tells_of_both_stages_counts_for_neither() -> None:
+    ledger = Ledger()
+    ledger.add(3, 10, before=1)
+    ledger.add(5, 7, before=3)
+    assert ledger.since(2) == 7
+    assert (ledger.first, ledger.total) == (3, 17)

@@ -355,3 +355,22 @@ def test_odd_specs_yield_a_plan(changes: dict[str, Any]) -> None:
         )
     )
     assert plan.status is not None
+
+
+def test_time_that_a_lost_status_left_behind_is_no_evidence() -> None:
+    """It lost its weight while no status could be written: the clock of before must not run on when it rises again."""
+    stale = scene(route=route_of({STABLE: 100}))
+    first = decide(stale)
+    place = status(first).candidate
+    assert place is not None
+    assert (place.stage.live_since, place.stage.live_for, place.stage.entered_at) == (None, timedelta(), NOW)
+
+
+def test_a_verdict_comes_after_the_route_also_where_no_weight_is_seen() -> None:
+    """A write that raised it may have been late, and its watch too."""
+    failed = observed(checks=(check(Verdict.FAIL),))
+    actions = decide(not_exposed(observation=failed)).actions
+    kinds = [type(action) for action in actions]
+    assert kinds.index(Apply) < kinds.index(Mark)
+    assert isinstance(actions[0], Apply)
+    assert actions[0].kind == "HTTPRoute"

@@ -70,6 +70,10 @@ class Executor:
                 with _noted(s, ("ControllerRevision", action.name), MARKING, refusals):
                     await self._mark(s, action)
             case Delete():
+                if action.kind in ("Deployment", "Service") and s.route is not None:
+                    # a write that gave it traffic may have come late, and its watch too
+                    await self._unchanged("HTTPRoute", s.identity.namespace, s.identity.name, s.route.resource_version)
+                    self._check_lease()
                 with _noted(s, (action.kind, action.name), DELETING, refusals):
                     await self._cluster.delete(action.kind, s.identity.namespace, action.name, action.uid)
                 self._store.drop(action.kind, s.identity.namespace, action.name)
@@ -99,12 +103,23 @@ class Executor:
         self._store.put(names.KIND, resource)
         if resource["metadata"]["resourceVersion"] != s.identity.resource_version:
             raise Conflict(f"{names.KIND} {s.identity.namespace}/{s.identity.name} has changed since it was read")
-        if action.resource_version is None:
-            return
-        live = await self._cluster.get(action.kind, s.identity.namespace, action.name)
-        self._store.put(action.kind, live)
-        if live["metadata"]["resourceVersion"] != action.resource_version:
-            raise Conflict(f"{action.kind} {action.name} has changed since it was read")
+        # the watch of the endpoints may be late by seconds, just when containers exit
+        for seen in self._store.owned("EndpointSlice", s.identity.namespace, s.identity.name):
+            name, version = seen["metadata"]["name"], seen["metadata"]["resourceVersion"]
+            await self._unchanged("EndpointSlice", s.identity.namespace, name, version)
+        if action.resource_version is not None:
+            await self._unchanged(action.kind, s.identity.namespace, action.name, action.resource_version)
+
+    async def _unchanged(self, kind: str, namespace: str, name: str, version: str) -> None:
+        """Is this object what the decision saw, by the API server's own word? Raises Conflict if not."""
+        try:
+            live = await self._cluster.get(kind, namespace, name)
+        except NotFound:
+            self._store.drop(kind, namespace, name)
+            raise Conflict(f"{kind} {name} is gone since it was read") from None
+        self._store.put(kind, live)
+        if live["metadata"]["resourceVersion"] != version:
+            raise Conflict(f"{kind} {name} has changed since it was read")
 
     def _guarded(self, identity: Identity, action: Apply) -> Object:
         """The manifest with its precondition: this version of this very object.

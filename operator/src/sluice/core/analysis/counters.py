@@ -23,12 +23,14 @@ SeriesKey = tuple[tuple[str, str], ...]
 class Delta:
     """What one series counted in one scrape.
 
-    time: of the scrape, seconds since the epoch. amount: a count, > 0 or 0.
+    time: of the scrape, seconds since the epoch. amount: a count, > 0 or 0. before: time of the scrape before it, None
+    where the series began in between.
     """
 
     time: float
     labels: Mapping[str, str]
     amount: float
+    before: float | None = None
 
 
 BornAtZero = Callable[[str, Target, float], bool]
@@ -63,7 +65,8 @@ class Counters:
                 amount = value if born_at_zero(pod, target, time) else 0.0
             else:
                 amount = value - last[1] if value >= last[1] else value
+            before = last[0] if last is not None else None
             last = (time, value)
-            yield Delta(time, series.labels, amount)
+            yield Delta(time, series.labels, amount, before)
         if last is not None:
             self._last[key] = last

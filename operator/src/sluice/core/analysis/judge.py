@@ -13,7 +13,7 @@ from typing import Final
 from sluice.api.status import Verdict
 from sluice.api.v1alpha1 import OnFail
 from sluice.core.analysis.comparison import Comparison
-from sluice.core.analysis.counted import Counted, counted_check, failed_requests
+from sluice.core.analysis.counted import Counted, counted_check
 from sluice.core.analysis.counters import Counters
 from sluice.core.analysis.history import counts_by_block, history_query
 from sluice.core.analysis.ledger import Ledger
@@ -111,9 +111,9 @@ class Judge:
             if counted.comparison is not None and counted.stable_metric == metric:
                 counted.take("stable", self.subject.baseline_preset, stable)
         if metric == self.subject.preset.requests:
-            for exposure in failed_requests(self.subject.preset, candidate):
-                if exposure.time > self._start:
-                    self._answered.add(exposure.time, exposure.requests)
+            for delta in candidate:
+                if delta.time > self._start:
+                    self._answered.add(delta.time, delta.amount, delta.before)
         return bool(deltas)
 
     def _is_candidates(self, pod: str) -> bool:

@@ -11,7 +11,10 @@ LONGEST: Final = 1000
 
 @dataclass(slots=True)
 class Ledger:
-    """Requests by the time of the scrape that told of them (seconds since the epoch).
+    """Requests by the earliest moment at which they may have been answered (seconds since the epoch).
+
+    A scrape tells of all requests since the one before it. Where a stage began in between, some of them belong to the
+    stage before, or to a time in which the revision was stable: they do not count for the stage.
 
     first: time of the first request of all; None: there was none. total: requests of the whole rollout.
     """
@@ -23,14 +26,18 @@ class Ledger:
     _entries: list[tuple[float, float]] = field(default_factory=list)
     """The newest, in no order of time; older ones are one entry, at the time of the newest of them."""
 
-    def add(self, time: float, requests: float) -> None:
-        """Books what one scrape told; a scrape without requests leaves no trace."""
+    def add(self, time: float, requests: float, before: float | None = None) -> None:
+        """Books what one scrape told; a scrape without requests leaves no trace.
+
+        time, before: of the scrape and of the one before it; None: what it tells of began in between.
+        """
         if requests <= 0:
             return
         self.total += requests
         self.first = time if self.first is None else min(self.first, time)
-        if time > self._since:
-            self._entries.append((time, requests))
+        began = time if before is None else before
+        if began >= self._since:
+            self._entries.append((began, requests))
             self._count += requests
             if len(self._entries) > LONGEST:
                 self._settle()
@@ -43,9 +50,9 @@ class Ledger:
             self._entries = [(max(time for time, _ in old), sum(requests for _, requests in old)), *recent]
 
     def since(self, time: float) -> int:
-        """Requests told by scrapes after `time`. Asked with rising times only: what is older is forgotten."""
+        """Requests that can only have come after `time`. Asked with rising times only: what is older is forgotten."""
         if time > self._since:
             self._since = time
-            self._entries = [entry for entry in self._entries if entry[0] > time]
+            self._entries = [entry for entry in self._entries if entry[0] >= time]
             self._count = sum(requests for _, requests in self._entries)
         return int(self._count)
