@@ -41,6 +41,8 @@ class FakeApi:
         self.operator: Callable[[Object], None] = lambda _: None
         self._objects: dict[tuple[str, str], Object] = {}
         self._history: list[tuple[int, str, Object]] = []
+        self.turned_away = 0
+        """Requests that were not answered while it was down."""
         self._version = 100
         self._oldest = 0
         self._changed = threading.Condition()
@@ -139,6 +141,7 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self, patch: Object | None) -> None:
             if api.down:
+                api.turned_away += 1
                 self.close_connection = True
                 return
             refusal = api.answer or (api.answer_to_patch if patch is not None else None)
