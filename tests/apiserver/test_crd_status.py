@@ -61,7 +61,13 @@ FULL = Status(
     retiring=(RetiringStatus(revision="0badcafe", since=NOW),),
     traffic=(TrafficStatus(revision="6f9c41d2", weight=75), TrafficStatus(revision="8b21de07", weight=25)),
     checks=(
-        CheckStatus(name="errors", verdict=Verdict.UNDECIDED, evidence="0.4 of 100", message="31 of 10200 failed"),
+        CheckStatus(
+            name="errors",
+            verdict=Verdict.UNDECIDED,
+            evidence="0.4 of 100",
+            certificate="3.1 of 20",
+            message="31 of 10200 failed",
+        ),
     ),
     rejected=(RejectedStatus(revision="deadbeef", reason="CheckFailed", message="errors: 9%", at=NOW),),
     history=(

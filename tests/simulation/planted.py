@@ -113,6 +113,11 @@ def _no_samples_needed(patch: Patch) -> None:
     patch.setattr(advance, "gates", lambda trial: real(replace(trial, stage=replace(trial.stage, min_samples=0))))
 
 
+def _no_certificate_needed(patch: Patch) -> None:
+    real = advance.gates
+    patch.setattr(advance, "gates", lambda trial: real(replace(trial, proving=False)))
+
+
 def _no_time_needed(patch: Patch) -> None:
     real = advance.gates
     free = {"min_duration": timedelta()}
@@ -335,6 +340,7 @@ BUGS: Final = (
     Bug("pods need not be ready", _without(hazards.not_ready), frozenset({1, 5})),
     Bug("an abort is not looked at", _without(hazards.aborted), frozenset({3}), about(verbs=("abort",))),
     Bug("minSamples is not looked at", _no_samples_needed, frozenset({5}), about(steps=((10, 1, 90), (50, 1, 90)))),
+    Bug("certificates are not looked at", _no_certificate_needed, frozenset({5}), about(steps=((5, 1, 0), (9, 1, 0)))),
     Bug("minDuration is not looked at", _no_time_needed, frozenset({5}), about(steps=((10, 8, 10), (50, 8, 10)))),
     Bug("the route's annotation is lost", _no_annotation, frozenset({4, 7}), about(behaviours=BAD[2:], crash=True)),
     Bug(

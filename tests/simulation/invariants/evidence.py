@@ -1,10 +1,14 @@
 """Not knowing is not failing, and time is no evidence: invariant 5."""
 
+from datetime import timedelta
 from typing import Any
 
 from simulation.api_link import Request
 from simulation.gateway import ready_pods
 from simulation.invariants.checker import Checker, route_change, stable_of
+from sluice.api.status import Verdict
+from sluice.api.v1alpha1 import OnDeadline
+from sluice.core.plan import Announce
 
 
 class EvidenceBeforeWeight(Checker):
@@ -32,6 +36,29 @@ class EvidenceBeforeWeight(Checker):
                 self.fail(world, f"{revision} left {old}% after {exposure.seconds[old]:.1f} of {seconds} s")
             if exposure.answered[old] < samples - 1:
                 self.fail(world, f"{revision} left {old}% after {exposure.answered[old]:.0f} of {samples} requests")
+
+
+class CertifiedBeforeAll(Checker):
+    """All traffic only for what every required check has certified, or after the deadline that a person set."""
+
+    name, number = "certified before all", 5
+
+    def decided(self, world: Any, process: Any, snapshot: Any, actions: Any, status: Any) -> None:
+        """A plan is made: does it enter the last stage?"""
+        stable, candidate = snapshot.status.stable, snapshot.status.candidate
+        if not any(isinstance(a, Announce) and a.message.endswith("promote, weight 100") for a in actions or ()):
+            return
+        if stable is None or candidate is None or not snapshot.revision(stable.revision).serving:
+            return
+        self.exercised += 1
+        analysis, mark = snapshot.spec.analysis, candidate.stage
+        spent = mark.live_for + (snapshot.now - mark.live_since if mark.live_since else timedelta())
+        if analysis.on_deadline is OnDeadline.PROMOTE and spent >= analysis.evidence_deadline:
+            return
+        said = {check.name: check.verdict for check in snapshot.observation.checks}
+        for check in analysis.checks:
+            if said[check.name] is not Verdict.CERTIFIED:
+                self.fail(world, f"{candidate.revision} gets all traffic, check {check.name} is {said[check.name]}")
 
 
 class StagesInOrder(Checker):

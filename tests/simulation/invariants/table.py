@@ -18,6 +18,7 @@ CHECKERS: Final[tuple[type[Checker], ...]] = (
     rejection.AbortActs,
     rejection.HarmIsShort,
     evidence.EvidenceBeforeWeight,
+    evidence.CertifiedBeforeAll,
     evidence.StagesInOrder,
     evidence.SeenBeforeExposed,
     evidence.BlindRetreat,

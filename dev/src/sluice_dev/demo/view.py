@@ -115,7 +115,8 @@ class View:
                 style = "red" if kind == "Stalled" else "cyan"
                 table.add_row(Text(reason, style=style), Text(self._named(message)[:110]))
         for check in recorder.status.get("checks", ()):
-            style = {"Fail": "bold red", "Undecided": "green"}.get(check["verdict"], "yellow")
+            styles = {"Fail": "bold red", "Undecided": "green", "Certified": "bold green"}
+            style = styles.get(check["verdict"], "yellow")
             words = f"{check.get('message', '')} ({check.get('evidence', '')})"
             table.add_row(Text(f"{check['name']}: {check['verdict']}", style=style), Text(words[:110]))
         return table

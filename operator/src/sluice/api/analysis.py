@@ -22,6 +22,14 @@ class OnFail(StrEnum):
     REPORT = "Report"
 
 
+class OnDeadline(StrEnum):
+    """What happens to a candidate that was not shown to be good enough in time."""
+
+    HOLD = "Hold"
+    PROMOTE = "Promote"
+    ROLLBACK = "Rollback"
+
+
 class VersusStable(Schema):
     """How much worse than stable the candidate may be."""
 
@@ -169,6 +177,14 @@ class Check(Schema):
         OnFail,
         Field(description="Rollback: traffic to stable at once. Pause: hold the weight. Report: only say so."),
     ] = OnFail.ROLLBACK
+    required: Annotated[
+        bool,
+        Field(
+            description="Whether the candidate must be shown to be good enough by this check (verdict Certified, at "
+            "95% confidence) before it gets all traffic. Not for onFail Report. A Prometheus check has no certificate: "
+            "it only must not fail."
+        ),
+    ] = True
     rate: Annotated[RateCheck | None, Field(description="Settings of type Rate.")] = None
     latency: Annotated[LatencyCheck | None, Field(description="Settings of type Latency.")] = None
     prometheus: Annotated[PrometheusCheck | None, Field(description="Settings of type Prometheus.")] = None
@@ -196,6 +212,22 @@ class Analysis(Schema):
             ),
         ),
     ] = Decimal("0.01")
+    evidence_deadline: Annotated[
+        Duration,
+        Field(
+            description="How long the last step may last without every required check being Certified, in time with "
+            "its weight live. Then onDeadline decides.",
+            json_schema_extra=validated(positive("evidenceDeadline", "24h")),
+        ),
+    ] = timedelta(hours=24)
+    on_deadline: Annotated[
+        OnDeadline,
+        Field(
+            description="When evidenceDeadline has passed. Hold: the weight stays and a person decides. Promote: "
+            "minDuration, minSamples and no check that fails or sees nothing are enough. Rollback: the revision is "
+            "rejected."
+        ),
+    ] = OnDeadline.HOLD
     blind_deadline: Annotated[
         str,
         Field(

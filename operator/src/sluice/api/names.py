@@ -81,6 +81,7 @@ class Reason(StrEnum):
     ABORTED = "Aborted"
     REJECTED = "Rejected"
     CHECK_FAILED = "CheckFailed"
+    NOT_CERTIFIED = "NotCertified"
     PAUSED_BY_CHECK = "PausedByCheck"
     BLIND = "Blind"
     CANDIDATE_LOST = "CandidateLost"

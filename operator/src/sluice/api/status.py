@@ -126,7 +126,10 @@ class CheckStatus(Schema):
             "refuses the query."
         ),
     ]
-    evidence: Annotated[str, Field(max_length=1024, description="How far from a decision, e.g. 0.4 of 100.")] = ""
+    evidence: Annotated[str, Field(max_length=1024, description="How far from failing, e.g. 0.4 of 200.")] = ""
+    certificate: Annotated[
+        str, Field(max_length=1024, description="How far from being Certified, e.g. 3.1 of 20; empty if not required.")
+    ] = ""
     message: Annotated[str, Field(max_length=1024, description="The counts behind it, in words.")] = ""
 
 

@@ -31,7 +31,9 @@ def advance(s: Snapshot, spec: Spec, course: Course) -> Course:
     candidate = _renumbered(s, candidate, stages)
     candidate = counted(s, candidate)
     course = replace(course, status=course.status.model_copy(update={"candidate": candidate}))
-    trial = Trial(s, spec, candidate, stages[candidate.stage.index], first=stable is None)
+    index = candidate.stage.index
+    proving = stable is not None and stages[index].weight < 100 and stages[index + 1].weight == 100
+    trial = Trial(s, spec, candidate, stages[index], first=stable is None, proving=proving)
     remembered = None if forgiven(s, course, candidate.revision) else s.rejection(candidate.revision)
     if remembered is not None:  # a rollback that was interrupted, or had to wait for stable
         reason, _, message = remembered.partition(": ")

@@ -27,7 +27,11 @@ def describe(s: Snapshot, course: Course) -> Status:
     }
     checks = tuple(
         CheckStatus(
-            name=c.name, verdict=c.verdict, evidence=c.evidence[:MESSAGE_LIMIT], message=c.message[:MESSAGE_LIMIT]
+            name=c.name,
+            verdict=c.verdict,
+            evidence=c.evidence[:MESSAGE_LIMIT],
+            certificate=c.certificate[:MESSAGE_LIMIT],
+            message=c.message[:MESSAGE_LIMIT],
         )
         for c in (s.observation.checks if status.candidate and stable else ())
     )
@@ -130,7 +134,7 @@ def significant(status: Status) -> dict[str, Any]:
     """
     told = status.model_dump(mode="json", exclude={"summary"})
     for check in told["checks"]:
-        del check["evidence"], check["message"]
+        del check["evidence"], check["certificate"], check["message"]
     for condition in told["conditions"]:
         if condition["type"] != Condition.STALLED:
             del condition["message"]

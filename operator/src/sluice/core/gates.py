@@ -1,10 +1,8 @@
 """What does a stage still wait for before it may be left?"""
 
-from datetime import timedelta
-
 from sluice.api.quantities import format_duration
 from sluice.api.status import Verdict
-from sluice.api.v1alpha1 import OnFail
+from sluice.api.v1alpha1 import OnDeadline, OnFail
 from sluice.core.analysis.verdicts import CheckResult
 from sluice.core.trial import Trial
 
@@ -15,16 +13,22 @@ def gates(trial: Trial) -> str:
     if not trial.live:
         words = trial.snapshot.route.message if trial.snapshot.route else ""
         return f"the gateway has not confirmed the weight{f': {words}' if words else ''}"
-    now, mark = trial.snapshot.now, trial.candidate.stage
-    live_for = mark.live_for + (now - mark.live_since if mark.live_since else timedelta())
     waits = []
-    if live_for < stage.min_duration:
-        waits.append(f"{int(live_for.total_seconds())} s of {format_duration(stage.min_duration)}")
+    if trial.live_for < stage.min_duration:
+        waits.append(f"{int(trial.live_for.total_seconds())} s of {format_duration(stage.min_duration)}")
     if observation.requests < stage.min_samples:
         waits.append(f"{observation.requests} of {stage.min_samples} requests")
     if not trial.first:
         waits.extend(f"check {c.name} is {c.verdict}: {c.message}" for c in observation.checks if _keeps(trial, c))
+        waits.extend(f"check {c.name} is not certified: {c.certificate}" for c in _unproven(trial))
     return ", ".join(waits)
+
+
+def _unproven(trial: Trial) -> tuple[CheckResult, ...]:
+    """Checks whose certificate is still waited for."""
+    analysis = trial.spec.analysis
+    given_up = trial.live_for >= analysis.evidence_deadline and analysis.on_deadline is OnDeadline.PROMOTE
+    return () if given_up else trial.unproven
 
 
 def _keeps(trial: Trial, check: CheckResult) -> bool:

@@ -10,7 +10,7 @@ from typing import Final
 from sluice.api.names import VERB_ABORT, Reason
 from sluice.api.quantities import format_duration, parse_duration
 from sluice.api.status import Verdict
-from sluice.api.v1alpha1 import OnFail
+from sluice.api.v1alpha1 import OnDeadline, OnFail
 from sluice.core import gateways
 from sluice.core.children import child_name
 from sluice.core.snapshot import RouteState, Snapshot
@@ -47,6 +47,22 @@ def exited_again(trial: Trial) -> Finding | None:
         Reason.CANDIDATE_EXITED,
         f"its containers exited {trial.candidate.exits_under_weight} times while they had live traffic",
     )
+
+
+def not_certified(trial: Trial) -> Finding | None:
+    """Has it not been shown to be good enough in the time that it was given?"""
+    analysis = trial.spec.analysis
+    if analysis.on_deadline is OnDeadline.PROMOTE or trial.live_for < analysis.evidence_deadline:
+        return None
+    check = next(iter(trial.unproven), None)
+    if check is None:
+        return None
+    said = f"check {check.name} is not Certified after {format_duration(analysis.evidence_deadline)}"
+    if analysis.on_deadline is OnDeadline.ROLLBACK:
+        return Finding(Move.REJECT, Reason.NOT_CERTIFIED, f"{said}: {check.message} ({check.certificate})")
+    # without counts, which change with each scrape while the person thinks
+    remedy = f"abort revision {trial.candidate.revision}, or change evidenceDeadline or onDeadline of spec.analysis"
+    return Finding(Move.HOLD, Reason.NOT_CERTIFIED, f"{said}, see status.checks; {remedy}", stalled=True)
 
 
 def unanswerable(trial: Trial) -> Finding | None:
@@ -223,6 +239,7 @@ CHAIN: Final[tuple[Callable[[Trial], Finding | None], ...]] = (
     route_refused,
     refused,
     held_by_check,
+    not_certified,
     paused,
     not_ready,
     not_seen,

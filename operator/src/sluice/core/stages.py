@@ -1,5 +1,6 @@
 """A stage: the one notion every strategy is made of."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
@@ -26,6 +27,11 @@ class Stage:
         candidate must be ready before its weight rises.
         """
         return max(1, ceil(replicas * self.weight / 100))
+
+
+def largest_share(stages: Iterable[Stage]) -> float:
+    """The largest share of the live requests, 0..1, that a candidate gets while stable has some too; 0.5 of none."""
+    return max((stage.weight for stage in stages if 0 < stage.weight < 100), default=50) / 100
 
 
 PROMOTE = Stage(name="promote", weight=100, min_duration=timedelta(), min_samples=0)

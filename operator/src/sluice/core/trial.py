@@ -1,7 +1,7 @@
 """A candidate on its way, as the questions about it see it, and what they can answer."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Final
 
@@ -49,6 +49,8 @@ class Trial:
     stage: Stage
     first: bool
     """There is no stable revision yet."""
+    proving: bool = False
+    """The next stage gives it all traffic: the last one in which it can be compared with anything."""
 
     @property
     def facts(self) -> RevisionFacts:
@@ -80,6 +82,18 @@ class Trial:
     def overdue(self) -> bool:
         """It has had longer than progressDeadline to get ready for its stage, and is not there."""
         return not self.live and self.snapshot.now - self.candidate.stage.entered_at >= self.spec.progress_deadline
+
+    @property
+    def live_for(self) -> timedelta:
+        """Time in its stage with the stage's weight live."""
+        mark = self.candidate.stage
+        return mark.live_for + (self.snapshot.now - mark.live_since if mark.live_since else timedelta())
+
+    @property
+    def unproven(self) -> tuple[CheckResult, ...]:
+        """Required checks that have data and are not certified, where they have to be."""
+        checks = self.snapshot.observation.checks if self.proving else ()
+        return tuple(c for c in checks if c.required and c.verdict is Verdict.UNDECIDED)
 
     def failing(self, on_fail: OnFail) -> CheckResult | None:
         """The first check that says Fail and has this consequence."""

@@ -16,6 +16,8 @@ from sluice.core.plan import Action, Refusal
 from sluice.core.planner import decide
 from sluice.core.runtimes import Runtime
 from sluice.core.snapshot import Snapshot
+from sluice.core.stages import largest_share
+from sluice.core.strategies import stages_of
 from sluice.ports import Clock, ClusterError, Object, Refused, Store
 from sluice.runtime.schedule import Key
 
@@ -219,6 +221,7 @@ class Reconciler:
                 checks=spec.analysis.checks,
                 preset=runtime.metrics,
                 stable_preset=stable_runtime.metrics if stable_runtime else None,
+                largest_share=largest_share(stages_of(spec)),
                 alpha=float(spec.analysis.false_rollback),
             ),
         )

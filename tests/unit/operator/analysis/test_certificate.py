@@ -7,11 +7,12 @@ import pytest
 
 from sluice.core.analysis.certificate import (
     CERTIFIED_AT,
-    PROMOTION_GRID,
     TOLERATED_RATIO,
+    UNKNOWN_MARGIN,
     certifiable_margin,
+    promotion_margin,
 )
-from sluice.core.analysis.eprocess import Floats
+from sluice.core.analysis.eprocess import PROMOTION_GRID, Floats
 from sluice.core.analysis.rates import two_sample_bet
 
 
@@ -65,3 +66,11 @@ def test_one_at_the_margin_is_rarely_certified(rate: float) -> None:
     assert margin is not None
     found = minutes_until_certified(rate, 0.01, TOLERATED_RATIO * 0.01 + margin, margin, worlds=1000)
     assert np.mean(np.isfinite(found)) <= 0.05
+
+
+def test_the_margin_of_a_rollout_comes_from_stable() -> None:
+    hour = np.full((2, 30), 12_000)  # 200 requests/s
+    assert promotion_margin(hour, hour * 0.01, 3600, 0.5, 1.0) == 0.002
+    assert promotion_margin(hour / 20, hour / 2000, 3600, 0.5, 1.0) > 0.002
+    assert promotion_margin(hour / 10**6, hour * 0, 3600, 0.5, 1.0) == 0.05
+    assert promotion_margin((), (), 0, 0.5, 3.0) == UNKNOWN_MARGIN

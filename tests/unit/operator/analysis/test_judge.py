@@ -1,6 +1,7 @@
 """What a rollout's evidence says, and that it is a function of the samples alone; read through the poller."""
 
 import random as stdlib_random
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sluice.api.status import Verdict
-from sluice.api.v1alpha1 import Check, LatencyCheck, RateCheck
+from sluice.api.v1alpha1 import Check, LatencyCheck, OnFail, RateCheck
 from sluice.core.analysis.judge import Judge
 from sluice.core.metrics import Series
 from sluice.ports import ProviderError, QueryError
@@ -44,9 +45,30 @@ async def test_failures_are_counted_and_said_in_words(world: Any) -> None:
         world.store.scrape(second, ok=100 * second, failed=second / 2)
     await world.run(7)
     errors = world.observe().checks[0]
-    assert errors.verdict is Verdict.UNDECIDED
+    assert errors.verdict is Verdict.CERTIFIED
     assert errors.message == "3 of 603 requests failed (0.50%), at most 5% allowed"
     assert errors.evidence.endswith(" of 200")
+    assert re.fullmatch(r"10\^[0-9]+ of 20", errors.certificate)
+
+
+async def test_few_requests_show_nothing_yet(world: Any) -> None:
+    world.poller.track("flights", world.subject())
+    world.store.scrape(2, ok=20)
+    world.store.scrape(4, ok=40)
+    await world.run(5)
+    assert world.verdicts() == ["Undecided", "Undecided"]
+    world.store.scrape(6, ok=150)
+    await world.run(7)
+    assert world.verdicts() == ["Certified", "Certified"]
+    assert all(check.required for check in world.observe().checks)
+
+
+async def test_what_is_not_required_or_only_reported_waits_for_no_certificate(world: Any) -> None:
+    optional = world.errors.model_copy(update={"required": False})
+    reported = world.latency.model_copy(update={"on_fail": OnFail.REPORT})
+    world.poller.track("flights", world.subject(optional, reported))
+    assert [check.required for check in world.observe().checks] == [False, False]
+    assert [check.certificate for check in world.observe().checks] == ["", ""]
 
 
 async def test_half_of_the_answers_failing_fails_at_the_first_scrape_that_shows_it(world: Any) -> None:
@@ -67,7 +89,7 @@ async def test_slow_answers_fail_the_latency_check_alone(world: Any) -> None:
     for second in (2, 4, 6):
         world.store.scrape(second, ok=20 * second, slow=10 * second)
     await world.run(7)
-    assert world.verdicts() == ["Undecided", "Fail"]
+    assert world.verdicts() == ["Certified", "Fail"]
     assert world.observe().checks[1].message == (
         "60 of 120 requests were slower than 250ms (50.00%), at most 5% allowed"
     )
@@ -143,7 +165,7 @@ async def test_one_metric_refused_makes_its_check_a_query_error_and_leaves_the_o
     for second in range(2, 80, 2):
         world.store.scrape(second, ok=100)
     await world.run(70)
-    assert world.verdicts() == ["Undecided", "QueryError"]
+    assert world.verdicts() == ["Certified", "QueryError"]
     assert world.observe().checks[1].message == "too many samples"
     assert not world.observe().caught_up
 
@@ -188,9 +210,9 @@ async def test_requests_without_a_histogram_are_a_query_error_of_the_latency_che
         world.store.put("up", second, 1)
         world.store.put("http_requests_total", second, 10 * second, code="200")
     await world.run(10)
-    assert world.verdicts() == ["Undecided", "Undecided"]
+    assert world.verdicts() == ["Certified", "Undecided"]
     await world.run(30)
-    assert world.verdicts() == ["Undecided", "QueryError"]
+    assert world.verdicts() == ["Certified", "QueryError"]
     assert "correct the runtime's metrics.latency" in world.observe().checks[1].message
 
 

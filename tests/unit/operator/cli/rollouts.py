@@ -127,6 +127,7 @@ def status_of(**changes: Any) -> Status:
                 name="errors",
                 verdict=Verdict.UNDECIDED,
                 evidence="14 of 200",
+                certificate="2 of 20",
                 message="31 of 3120 requests failed (0.99%), at most 5% allowed",
             ),
             CheckStatus(

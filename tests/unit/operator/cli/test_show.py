@@ -101,7 +101,7 @@ def test_the_page_of_a_rollout() -> None:
         "  requests  ████████████········  3120 of 5000, 23s ago",
         "Checks: how near to a failure",
         "  errors  Undecided  █████·····  14 of 200                   on failure: Rollback",
-        "    31 of 3120 requests failed (0.99%), at most 5% allowed",
+        "    31 of 3120 requests failed (0.99%), at most 5% allowed; 2 of 20 to be Certified",
         "  clicks  Undecided  ███·······  1 of 3 failed measurements  on failure: Pause",
         "    0.041, at least 0.03 allowed",
         "What you can do",

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sluice.api.names import Condition
-from sluice.api.status import CheckStatus, ConditionStatus
+from sluice.api.status import CheckStatus, ConditionStatus, Verdict
 from sluice.cli.bars import bar
 from sluice.cli.next_steps import next_steps
 from sluice.cli.progress import Progress, progress
@@ -187,8 +187,9 @@ def _checks(rollout: Rollout) -> Iterator[RenderableType]:
         text.append(f"{evidence:<{widths[2]}}")
         text.append(f"  on failure: {on_fail}" if on_fail else "", style="dim")
         yield text
-        if check.message:
-            yield Padding(Text(check.message), (0, 0, 0, 2))
+        wanted = check.certificate if check.verdict is Verdict.UNDECIDED else ""
+        if words := "; ".join(part for part in (check.message, wanted and f"{wanted} to be Certified") if part):
+            yield Padding(Text(words), (0, 0, 0, 2))
 
 
 def _check(check: CheckStatus) -> tuple[str, str, str]:

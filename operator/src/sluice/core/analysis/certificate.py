@@ -15,7 +15,8 @@ margin is enough.
 
 from typing import Final
 
-from sluice.core.analysis.eprocess import GRID, Floats
+import numpy as np
+from numpy.typing import ArrayLike
 
 TOLERATED_RATIO: Final = 1.25
 """Ratio of losses to stable's up to which a candidate is good enough."""
@@ -25,8 +26,8 @@ MARGINS: Final = (0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05)
 """Margins on top of the ratio that may be chosen, as shares of the requests."""
 HORIZON_SECONDS: Final = 1800.0
 """Time at the largest weight in which the certificate should be had."""
-PROMOTION_GRID: Final[Floats] = 1.0 / GRID
-"""Ratios to the largest tolerated share that are bet on: the candidate is better than that."""
+UNKNOWN_MARGIN: Final = 0.01
+"""The margin where stable has no history from which one could be chosen."""
 _INFORMATION: Final = 7.0
 """Nats that the horizon must bring on average: ln 20 = 3, ln 16 for the mixture = 2.8, and something for bad luck."""
 
@@ -47,3 +48,17 @@ def certifiable_margin(candidate_rate: float, stable_rate: float, share: float, 
         if gap**2 / (2 * phi * variance) >= _INFORMATION:
             return margin
     return None
+
+
+def promotion_margin(requests: ArrayLike, losses: ArrayLike, seconds: float, share: float, phi: float) -> float:
+    """The margin of a rollout whose largest weight is `share`, from stable's history.
+
+    requests, losses: counts of stable in `seconds` before the rollout, of any shape. share: of the requests, above 0
+    and below 1. Where half an hour certifies not even the largest margin, that one is taken: it comes later.
+    """
+    total = float(np.sum(requests))
+    if total <= 0 or seconds <= 0:
+        return UNKNOWN_MARGIN
+    rate = total / seconds
+    margin = certifiable_margin(rate * share, rate * (1 - share), float(np.sum(losses)) / total, phi)
+    return MARGINS[-1] if margin is None else margin

@@ -16,8 +16,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from sluice.core.analysis.certificate import PROMOTION_GRID, TOLERATED_RATIO
-from sluice.core.analysis.eprocess import Floats, log_evidence, nothing_bet, open_epoch
+from sluice.core.analysis.certificate import TOLERATED_RATIO
+from sluice.core.analysis.eprocess import PROMOTION_GRID, Floats, log_evidence, nothing_bet, open_epoch
 from sluice.core.analysis.rates import LEAST_RATIO, MARGIN, POD_SPREAD, tolerated_ratio, two_sample_bet
 
 WINDOW: Final = 1.0

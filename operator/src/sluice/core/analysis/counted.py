@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from math import inf, isclose, log
 
-from sluice.api.v1alpha1 import Check
+from sluice.api.v1alpha1 import Check, OnFail
 from sluice.core.analysis.comparison import Arm, Comparison, Counts
 from sluice.core.analysis.counters import Delta
 from sluice.core.analysis.eprocess import MaximumTest
@@ -134,6 +134,11 @@ class Counted:
         return failed_requests(preset, deltas) if self.slo is None else slow_requests(self.slo, deltas)
 
     @property
+    def required(self) -> bool:
+        """Whether the candidate gets all traffic only once it is certified: not for what is only reported."""
+        return self.check.required and self.check.on_fail is not OnFail.REPORT
+
+    @property
     def log_e(self) -> float:
         """ln of the check's e-value now: where it has two kinds of evidence, half of the stake is on each."""
         return self._halved([t.log_e for t in self._tests()])
@@ -142,6 +147,11 @@ class Counted:
     def peak(self) -> float:
         """The largest that it was."""
         return self._halved([t.peak for t in self._tests()])
+
+    @property
+    def log_c(self) -> float:
+        """ln of the evidence that the candidate is good enough: in every respect, so the least of its tests counts."""
+        return min(t.log_c for t in self._tests())
 
     @property
     def total(self) -> Counts:

@@ -25,6 +25,9 @@ GRID: Final[Floats] = np.array([1.15, 1.3, 1.5, 1.75, 2, 2.5, 3, 4, 5, 7, 10, 15
 
 LOG_GRID: Final[Floats] = np.log(GRID)
 
+PROMOTION_GRID: Final[Floats] = 1.0 / GRID
+"""Ratios that are bet on when the candidate is to be shown to be better than the largest tolerated share."""
+
 EPOCH_SECONDS: Final = 5.0
 """New mass enters at most this often, in seconds of sample time, and only when requests were counted.
 
@@ -63,6 +66,19 @@ def log_evidence(log_wealth: Floats, k: int) -> Floats:
     return total
 
 
+def log_certificate(requests: ArrayLike, losses: ArrayLike, pmax: float, phi: float = 1.0) -> Floats:
+    """ln of the e-value for a promotion, H0: each request is a loss with probability at least `pmax`.
+
+    With G < 1 the same wealth has mean at most 1 under this H0. The bets are never renewed, so totals are all it takes:
+    150 requests without a loss at pmax 5% bring 150 * 0.05 * (1 - 1/300) - ln 16 = 4.7 on the best grid point alone.
+    """
+    n = np.asarray(requests, dtype=float)[..., None]
+    x = np.asarray(losses, dtype=float)[..., None]
+    wealth = (x * np.log(PROMOTION_GRID) - n * pmax * (PROMOTION_GRID - 1.0)) / phi
+    total: Floats = np.logaddexp.reduce(wealth, axis=-1) - np.log(len(PROMOTION_GRID))
+    return total
+
+
 KEPT: Final = 24
 """Newest epochs that a late sample can still be counted into: two minutes of traffic."""
 
@@ -97,6 +113,8 @@ class MaximumTest:
     """Largest ln of the e-value so far; 0 is no evidence."""
     log_e: float = 0.0
     """ln of the e-value now."""
+    log_c: float = 0.0
+    """ln of the evidence that the share is below `pmax`."""
     _epochs: list[_Epoch] = field(default_factory=list)
     _closed: int = 0
     """Epochs that are no longer kept."""
@@ -115,6 +133,7 @@ class MaximumTest:
             self._epochs[later].opening = open_epoch(self._closing(later - 1), self._closed + later + 1)
         self.log_e = float(log_evidence(self._closing(len(self._epochs) - 1), self._closed + len(self._epochs)))
         self.peak = max(self.peak, self.log_e)
+        self.log_c = float(log_certificate(self.requests, self.losses, self.pmax, self.phi))
         if len(self._epochs) > KEPT:
             del self._epochs[0]
             self._closed += 1

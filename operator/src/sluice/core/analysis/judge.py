@@ -12,12 +12,13 @@ from typing import Final
 
 from sluice.api.status import Verdict
 from sluice.api.v1alpha1 import OnFail
+from sluice.core.analysis.certificate import CERTIFIED_AT, promotion_margin
 from sluice.core.analysis.comparison import Comparison
 from sluice.core.analysis.counted import Counted, counted_check
 from sluice.core.analysis.counters import Counters
 from sluice.core.analysis.history import counts_by_block, history_query
 from sluice.core.analysis.ledger import Ledger
-from sluice.core.analysis.overdispersion import UNKNOWN, overdispersion
+from sluice.core.analysis.overdispersion import BLOCK_SECONDS, UNKNOWN, overdispersion
 from sluice.core.analysis.questions import UP, Failure, Measurement, SampleQuestion, Subject
 from sluice.core.analysis.sight import Sight, Target
 from sluice.core.analysis.threshold import Threshold, write_query
@@ -129,10 +130,12 @@ class Judge:
 
     def remember(self, answer: Sequence[Series] | None) -> None:
         """Takes stable's past; None: the store refuses to tell it, and it counts as unknown."""
-        preset = self.subject.baseline_preset
-        phi = UNKNOWN if answer is None else overdispersion(*counts_by_block(preset, answer))
+        requests, losses = counts_by_block(self.subject.baseline_preset, answer or ())
+        phi = overdispersion(requests, losses) if requests.size else UNKNOWN
+        seconds = requests.shape[-1] * BLOCK_SECONDS
+        margin = promotion_margin(requests, losses, seconds, self.subject.largest_share, phi)
         for comparison in self._compared:
-            comparison.phi = phi
+            comparison.phi, comparison.promotion_margin = phi, margin
         self._failures.pop(HISTORY, None)
         self._settle()
 
@@ -214,13 +217,18 @@ class Judge:
         check = counted.check
         failed = self._failed(counted)
         unknown = None if failed else self._unknown(counted, at, newest)
-        verdict = Verdict.FAIL if failed else (unknown.verdict if unknown else Verdict.UNDECIDED)
+        certified = counted.log_c >= log(CERTIFIED_AT)
+        verdict = Verdict.CERTIFIED if certified else Verdict.UNDECIDED
+        if failed or unknown:
+            verdict = unknown.verdict if unknown else Verdict.FAIL
         return CheckResult(
             check.name,
             verdict,
             check.on_fail,
             evidence(counted.peak if failed else counted.log_e, self._limit),
             unknown.message if unknown else counts(check, counted.total),
+            required=counted.required,
+            certificate=evidence(counted.log_c, CERTIFIED_AT) if counted.required else "",
             lacks_stable=unknown is not None and unknown.of_stable,
         )
 

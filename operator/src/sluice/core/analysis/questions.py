@@ -30,6 +30,8 @@ class Subject:
     preset: MetricPreset
     stable_preset: MetricPreset | None = None
     """Where stable's runtime keeps its numbers; None: where the candidate's does."""
+    largest_share: float = 0.5
+    """Largest share of the live requests that the candidate gets before it gets all: 0..1."""
     alpha: float = 0.01
     """Largest probability of a false rollback over the whole rollout; the checks on requests share it evenly."""
 

@@ -21,6 +21,10 @@ class CheckResult:
     on_fail: OnFail
     evidence: str = ""
     message: str = ""
+    required: bool = False
+    """The candidate gets all traffic only once it is Certified."""
+    certificate: str = ""
+    """Distance from being certified, in words; empty where that is not wanted."""
     lacks_stable: bool = False
     """It knows nothing because stable tells nothing, though the candidate does."""
 

@@ -12,7 +12,7 @@ _HUGE: Final = log(1e6)
 
 
 def evidence(log_e: float, limit: float) -> str:
-    """`"0.4 of 200"`: the e-value and the value at which the check fails."""
+    """`"0.4 of 200"`: the e-value and the value that decides."""
     if log_e >= _HUGE:
         shown = f"10^{log_e / log(10):.0f}"
     else:

@@ -6,9 +6,9 @@ from math import log
 import numpy as np
 
 from sluice.core.analysis import eprocess
-from sluice.core.analysis.certificate import CERTIFIED_AT, PROMOTION_GRID, TOLERATED_RATIO, certifiable_margin
+from sluice.core.analysis.certificate import CERTIFIED_AT, TOLERATED_RATIO, certifiable_margin
 from sluice.core.analysis.comparison import EPOCH, WINDOW
-from sluice.core.analysis.eprocess import EPOCH_SECONDS, log_evidence, nothing_bet, open_epoch
+from sluice.core.analysis.eprocess import EPOCH_SECONDS, PROMOTION_GRID, log_evidence, nothing_bet, open_epoch
 from sluice.core.analysis.overdispersion import overdispersion
 from sluice.core.analysis.rates import LEAST_RATIO, MARGIN, tolerated_ratio, two_sample_bet
 from sluice.core.forecast.worlds import Floats, Rollouts, Traffic
