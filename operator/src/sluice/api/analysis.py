@@ -66,8 +66,8 @@ class RateCheck(Schema):
     max: Annotated[
         Percent | None,
         Field(
-            description="Largest tolerated share, e.g. 5%. Judged by a sequential test at alpha 1% over the whole "
-            "rollout, not by single measurements.",
+            description="Largest tolerated share, e.g. 5%. Judged by a sequential test over the whole rollout, within "
+            "its part of falseRollback, not by single measurements.",
             json_schema_extra=validated(share("max")),
         ),
     ] = None
