@@ -15,7 +15,7 @@ import pytest
 
 from simulation.models import Behaviour
 from simulation.runner import play, workers
-from simulation.scenario import HARSH_EVERY, Focus, Scenario, focused, generate
+from simulation.scenario import Focus, Scenario, focused, generate
 from sluice.core.plan import Apply, Delete
 
 Patch = pytest.MonkeyPatch
@@ -71,11 +71,6 @@ def find(bug: Bug, most: int = MOST_WORLDS) -> tuple[int, str] | None:
 def about(*faults: str, **focus: Any) -> Worlds:
     """Worlds with these faults in every rollout."""
     return partial(focused, focus=Focus(faults, **focus))
-
-
-def harsh(seed: int) -> Scenario:
-    """The harsh ones of all worlds."""
-    return generate(HARSH_EVERY * seed + HARSH_EVERY - 1)
 
 
 BAD = (Behaviour.ERRORS, Behaviour.SLOW, Behaviour.EXITS)
@@ -367,7 +362,12 @@ BUGS: Final = (
         frozenset({8}),
         about(foreign=True),
     ),
-    Bug("a route is written whatever its version", _any_version, frozenset({4, 6}), harsh),
+    Bug(
+        "a route is written whatever its version",
+        _any_version,
+        frozenset({4, 6}),
+        about("api-flaky", behaviours=BAD, verbs=("abort",), argument=0.99, at=(3, 9), lasts=30.0),
+    ),
     Bug(
         "traffic is raised without looking again",
         lambda patch: patch.setattr(execute.Executor, "_still_as_seen", _accept_all),
