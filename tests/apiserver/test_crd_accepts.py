@@ -23,13 +23,22 @@ def test_the_least_spec_gets_every_default(models, least, namespace: str) -> Non
         "scaleDownDelay": "30s",
         "analysis": {
             "falseRollback": "1%",
+            "evidenceDeadline": "24h",
+            "onDeadline": "Hold",
             "blindDeadline": "Auto",
             "checks": [
-                {"name": "errors", "type": "Rate", "onFail": "Rollback", "rate": {"preset": "errors", "max": "5%"}},
+                {
+                    "name": "errors",
+                    "type": "Rate",
+                    "onFail": "Rollback",
+                    "required": True,
+                    "rate": {"preset": "errors", "max": "5%"},
+                },
                 {
                     "name": "latency",
                     "type": "Latency",
                     "onFail": "Rollback",
+                    "required": True,
                     "latency": {"slo": "1s", "maxShareAbove": "5%"},
                 },
             ],
