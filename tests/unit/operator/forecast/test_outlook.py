@@ -85,6 +85,19 @@ def test_thin_traffic_is_said_and_so_is_what_to_change() -> None:
     assert any("stage first gets 0.02 requests/s" in words and "lower minSamples" in words for words in view.advice)
 
 
+def test_the_last_stage_waits_for_the_certificate() -> None:
+    """25 requests/s of the candidate: 0.2 points over stable's 1% cannot be shown in five minutes."""
+    slow, optional = (outlook(spec({**VERSUS, "required": r}, LATENCY), 50, 0.01, worlds=50) for r in (True, False))
+    assert (optional.stages[-1].by, slow.stages[-1].by) == ("minDuration", "certificate")
+    assert slow.stages[-1].seconds > optional.stages[-1].seconds + 30
+    assert slow.regressions == optional.regressions
+
+
+def test_a_certificate_that_does_not_come_is_said() -> None:
+    never = outlook(spec(steps=[{**STEPS[0], "weight": 1, "minSamples": 10}]), 0.2, 0.05, worlds=50)
+    assert any("not Certified within 6 h" in words and "onDeadline (Hold)" in words for words in never.advice)
+
+
 def test_no_traffic_at_all_is_no_rollout() -> None:
     view = outlook(spec(), 0, 0.01)
     assert not any(isfinite(stage.seconds) for stage in view.stages)

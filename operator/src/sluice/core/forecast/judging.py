@@ -6,9 +6,16 @@ from math import log
 import numpy as np
 
 from sluice.core.analysis import eprocess
-from sluice.core.analysis.certificate import CERTIFIED_AT, TOLERATED_RATIO, certifiable_margin
+from sluice.core.analysis.certificate import CERTIFIED_AT, MARGINS, TOLERATED_RATIO, certifiable_margin
 from sluice.core.analysis.comparison import EPOCH, WINDOW
-from sluice.core.analysis.eprocess import EPOCH_SECONDS, PROMOTION_GRID, log_evidence, nothing_bet, open_epoch
+from sluice.core.analysis.eprocess import (
+    EPOCH_SECONDS,
+    PROMOTION_GRID,
+    log_certificate,
+    log_evidence,
+    nothing_bet,
+    open_epoch,
+)
 from sluice.core.analysis.overdispersion import overdispersion
 from sluice.core.analysis.rates import LEAST_RATIO, MARGIN, tolerated_ratio, two_sample_bet
 from sluice.core.forecast.worlds import Floats, Rollouts, Traffic
@@ -49,9 +56,10 @@ def noise_of(rollouts: Rollouts) -> Floats:
     return np.array([overdispersion(n, x) for n, x in zip(requests, losses, strict=True)])
 
 
-def margin_of(traffic: Traffic, phi: float) -> float | None:
-    """The margin that a rollout of this kind can be certified within."""
-    return certifiable_margin(traffic.rate * traffic.most, traffic.rate * (1 - traffic.most), traffic.base, phi)
+def margin_of(traffic: Traffic, phi: float) -> float:
+    """The margin that it is certified within; the largest where half an hour is too short for any."""
+    own, others = traffic.rate * traffic.most, traffic.rate * (1 - traffic.most)
+    return certifiable_margin(own, others, traffic.base, phi) or MARGINS[-1]
 
 
 class _Epochs:
@@ -78,7 +86,8 @@ def judge(rollouts: Rollouts, length: float, rule: Rule, *, certify: bool = Fals
     """One check over `length` seconds."""
     traffic, worlds = rollouts.traffic, rollouts.worlds
     phi = noise_of(rollouts)
-    margin = margin_of(traffic, float(np.median(phi))) if certify else None
+    margin = margin_of(traffic, float(np.median(phi)))
+    requests, losses = np.zeros(worlds), np.zeros(worlds)
     versus, maximum = _Epochs(worlds, EPOCH * WINDOW), _Epochs(worlds, EPOCH_SECONDS)
     promotion = np.full((worlds, len(PROMOTION_GRID)), -log(len(PROMOTION_GRID)))
     bad, failed_at, failed_in = np.zeros(worlds), np.full(worlds, np.nan), np.full(worlds, -1.0)
@@ -100,10 +109,15 @@ def judge(rollouts: Rollouts, length: float, rule: Rule, *, certify: bool = Fals
             failing |= maximum.evidence() >= needed
         now = going & failing
         failed_at[now], failed_in[now] = poll.seconds, poll.leg
-        if margin is not None:
-            promotion = two_sample_bet(
-                promotion, poll.n1, poll.x1, poll.n0, poll.x0, TOLERATED_RATIO, margin, phi, PROMOTION_GRID
-            )
-            shown = np.logaddexp.reduce(promotion, axis=-1) >= log(CERTIFIED_AT)
+        if certify:
+            shown = np.ones(worlds, dtype=bool)
+            if rule.ratio is not None:
+                promotion = two_sample_bet(
+                    promotion, poll.n1, poll.x1, poll.n0, poll.x0, TOLERATED_RATIO, margin, phi, PROMOTION_GRID
+                )
+                shown &= np.logaddexp.reduce(promotion, axis=-1) >= log(CERTIFIED_AT)
+            if rule.maximum is not None:
+                requests, losses = requests + poll.n1, losses + poll.x1
+                shown &= log_certificate(requests, losses, rule.maximum) >= log(CERTIFIED_AT)
             certified_at[np.isnan(certified_at) & shown] = poll.seconds
     return Judged(failed_at, failed_in, bad, certified_at)

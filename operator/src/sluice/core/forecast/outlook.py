@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from sluice.api.quantities import format_duration
 from sluice.api.v1alpha1 import Check, OnFail, Spec
 from sluice.core.analysis.rates import tolerated_ratio
 from sluice.core.forecast.judging import Rule, judge
@@ -23,7 +24,13 @@ FACTORS: Final = (1.5, 2.0, 3.0, 5.0)
 HALF: Final = 0.5
 THIN: Final = 3.0
 """A stage is thin when its minSamples take so many times its minDuration."""
+PROOF_SECONDS: Final = 6 * 3600.0
+"""How long a certificate is waited for, after the other gates of the last stage are open."""
+PROOF_POLL: Final = 30.0
+"""Seconds between two looks meanwhile."""
 WELL_FOUND: Final = 0.95
+CERTIFICATE: Final = "certificate"
+"""What a stage waits for."""
 _COSTLY: Final = 100.0
 """Bad requests until a candidate that fails half is taken back; more is worth a word."""
 
@@ -105,6 +112,8 @@ def outlook(
     if not traffic.legs:
         return Outlook(stages, (), 0.0, tuple(_advice_on_stages(spec, stages)))
     equal = judge(Rollouts(traffic, worlds, seed), length, rule)
+    if len(traffic.legs) == len(stages) and check.required:
+        stages = _with_certificate(stages, traffic, rule, worlds, seed)
     found = Outlook(
         stages=stages,
         regressions=tuple(_regressions(traffic, stages, rule, worlds, seed)),
@@ -112,6 +121,21 @@ def outlook(
         advice=(),
     )
     return replace(found, advice=(*_advice_on_stages(spec, stages), *_advice_on_power(spec, rule, found)))
+
+
+def _with_certificate(
+    stages: tuple[StageOutlook, ...], traffic: Traffic, rule: Rule, worlds: int, seed: int
+) -> tuple[StageOutlook, ...]:
+    """The last stage also waits for the certificate: so long that half of the equal candidates have it."""
+    last = traffic.legs[-1]
+    waiting = Leg(last.weight, PROOF_SECONDS, last.pods, max(PROOF_POLL, last.poll))
+    longer = replace(traffic, legs=(*traffic.legs, waiting))
+    judged = judge(Rollouts(longer, worlds, seed), longer.length, rule, certify=True)
+    median = float(np.median(np.nan_to_num(judged.certified_at, nan=inf)))
+    late = min(median, longer.length) - traffic.length
+    if late <= 0:
+        return stages
+    return (*stages[:-1], replace(stages[-1], seconds=stages[-1].seconds + late, by=CERTIFICATE))
 
 
 def errors_check(spec: Spec) -> Check:
@@ -175,6 +199,13 @@ def _advice_on_stages(spec: Spec, stages: tuple[StageOutlook, ...]) -> Iterator[
     for stage, given in zip(stages, stages_of(spec), strict=False):
         if not isfinite(stage.seconds):
             yield f"stage {stage.name} is never left: without traffic its minSamples of {given.min_samples} do not come"
+        elif stage.by == CERTIFICATE and stage.seconds >= PROOF_SECONDS:
+            analysis = spec.analysis
+            yield (
+                f"the check on errors is not Certified within {PROOF_SECONDS / 3600:.0f} h in half of the rollouts: "
+                f"after evidenceDeadline ({format_duration(analysis.evidence_deadline)}) onDeadline "
+                f"({analysis.on_deadline}) decides; more weight in the last step, or required: false"
+            )
         elif stage.by == "minSamples" and stage.seconds > THIN * max(given.min_duration.total_seconds(), 1):
             yield (
                 f"stage {stage.name} gets {stage.rate:.2g} requests/s: its minSamples of {given.min_samples} take "
