@@ -40,6 +40,7 @@ HINTS: Final[dict[Reason, tuple[str, str]]] = {
     Reason.LISTENER_NOT_FOUND: ("see which gateways there are", _GATEWAYS),
     Reason.UNSUPPORTED_BY_GATEWAY: ("see which gateways there are", _GATEWAYS),
     Reason.UNKNOWN_RUNTIME: ("see which runtimes the operator knows", _RUNTIMES),
+    Reason.NOT_CERTIFIED: ("wait longer or let it pass: evidenceDeadline, onDeadline", _EDIT),
     Reason.QUERY_ERROR: ("correct the check that is named", _EDIT),
     Reason.INVALID_SPEC: ("correct the field that is named", _EDIT),
     Reason.INVALID_TEMPLATE: ("correct spec.template", _EDIT),

@@ -41,8 +41,8 @@ class FakeApi:
         self.operator: Callable[[Object], None] = lambda _: None
         self._objects: dict[tuple[str, str], Object] = {}
         self._history: list[tuple[int, str, Object]] = []
-        self.turned_away = 0
-        """Requests that were not answered while it was down."""
+        self._at_watch: list[Callable[[], None]] = []
+        self._at_refusal: list[Callable[[], None]] = []
         self._version = 100
         self._oldest = 0
         self._changed = threading.Condition()
@@ -62,6 +62,14 @@ class FakeApi:
         self.closing.set()
         self._server.shutdown()
         self._server.server_close()
+
+    def when_watched(self, act: Callable[[], None]) -> None:
+        """Something happens when the next watch comes, before it is answered."""
+        self._at_watch.append(act)
+
+    def when_turned_away(self, act: Callable[[], None]) -> None:
+        """Something happens when the next request comes while it is down."""
+        self._at_refusal.append(act)
 
     def put(self, found: Object) -> None:
         """As created, or as changed by anybody."""
@@ -126,6 +134,11 @@ class FakeApi:
             ], False
 
 
+def _run_once(acts: list[Callable[[], None]]) -> None:
+    while acts:
+        acts.pop(0)()
+
+
 def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
@@ -141,7 +154,7 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self, patch: Object | None) -> None:
             if api.down:
-                api.turned_away += 1
+                _run_once(api._at_refusal)
                 self.close_connection = True
                 return
             refusal = api.answer or (api.answer_to_patch if patch is not None else None)
@@ -167,6 +180,7 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
         def _watch(self, since: int, name: str) -> None:
             """One batch of events, then the end: whoever watches must come again."""
             api.watches += 1
+            _run_once(api._at_watch)
             if api.silent:
                 api.closing.wait()
             events, too_old = api.events(since, name)

@@ -3,8 +3,6 @@
 import json
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -30,18 +28,6 @@ from unit.operator.cli.rollouts import (
 )
 
 DONE, NO, NOT_IN_TIME, UNANSWERED = ExitStatus.DONE, ExitStatus.NO, ExitStatus.NOT_IN_TIME, ExitStatus.UNANSWERED
-
-
-def once(met: Callable[[], object], act: Callable[[], None]) -> None:
-    """Does something while a command runs, as soon as a condition is met."""
-
-    def wait() -> None:
-        deadline = time.monotonic() + 30
-        while not met() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        act()
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 # --- status ---------------------------------------------------------------------------------------------------------
@@ -97,7 +83,7 @@ def test_wait_does_not_take_an_older_end_for_the_newest(lab: FakeApi, run: Run) 
             condition["observedGeneration"] = 4
         lab.put(ended)
 
-    once(lambda: lab.watches, end_badly)
+    lab.when_watched(end_badly)
     code, out, _ = run("status", "flights", "--wait", "--timeout", "20s")
     assert code == NO
     assert out.splitlines()[0].endswith("the operator has not seen generation 4 yet")
@@ -105,7 +91,7 @@ def test_wait_does_not_take_an_older_end_for_the_newest(lab: FakeApi, run: Run) 
 
 def test_wait_writes_a_line_for_each_change(lab: FakeApi, run: Run) -> None:
     lab.put(rolling())
-    once(lambda: lab.watches, lambda: lab.put(serving()))
+    lab.when_watched(lambda: lab.put(serving()))
     code, out, err = run("status", "flights", "--wait")
     assert (code, err) == (DONE, "")
     first, second, *page = out.splitlines()
@@ -116,7 +102,7 @@ def test_wait_writes_a_line_for_each_change(lab: FakeApi, run: Run) -> None:
 
 def test_wait_for_programs_tells_only_the_end(lab: FakeApi, run: Run) -> None:
     lab.put(rolling())
-    once(lambda: lab.watches, lambda: lab.put(serving()))
+    lab.when_watched(lambda: lab.put(serving()))
     code, out, _ = run("status", "flights", "--wait", "-o", "json")
     assert code == DONE
     assert [json.loads(line)["outcome"] for line in out.splitlines()] == ["Serving"]
@@ -124,7 +110,7 @@ def test_wait_for_programs_tells_only_the_end(lab: FakeApi, run: Run) -> None:
 
 def test_watch_for_programs_tells_every_change(lab: FakeApi, run: Run) -> None:
     lab.put(rolling())
-    once(lambda: lab.watches, lambda: lab.put(serving()))
+    lab.when_watched(lambda: lab.put(serving()))
     code, out, _ = run("status", "flights", "--watch", "--timeout", "2s", "-o", "json")
     assert code == DONE
     assert [json.loads(line)["outcome"] for line in out.splitlines()] == ["Rolling", "Serving"]
@@ -137,8 +123,8 @@ def test_watch_says_that_the_server_is_away_and_goes_on(lab: FakeApi, run: Run) 
         lab.put(serving())
         lab.down = False
 
-    once(lambda: lab.watches, lambda: setattr(lab, "down", True))
-    once(lambda: lab.turned_away, come_back)
+    lab.when_watched(lambda: setattr(lab, "down", True))
+    lab.when_turned_away(come_back)
     code, out, _ = run("status", "flights", "--wait", "--timeout", "20s")
     assert code == DONE
     assert "does not answer" in out
@@ -147,7 +133,7 @@ def test_watch_says_that_the_server_is_away_and_goes_on(lab: FakeApi, run: Run) 
 
 def test_a_rollout_that_is_deleted_is_no_end_of_a_rollout(lab: FakeApi, run: Run) -> None:
     lab.put(rolling())
-    once(lambda: lab.watches, lambda: lab.remove(rolling()))
+    lab.when_watched(lambda: lab.remove(rolling()))
     code, _, err = run("status", "flights", "--wait")
     assert (code, err) == (UNANSWERED, "error: shop/flights was deleted\n")
 

@@ -40,7 +40,8 @@ def said(verdict: Verdict, required: bool = True) -> CheckResult:
 def last_step(*checks: CheckResult, live: timedelta = timedelta(minutes=10), **analysis: Any) -> Snapshot:
     """The candidate has had the last step's 50% for ten minutes; all other gates are open."""
     spec = spec_of(analysis=Analysis(**analysis).model_dump(mode="json", by_alias=True))
-    steps = spec.strategy.canary.steps  # type: ignore[union-attr]
+    assert spec.strategy.canary is not None
+    steps = spec.strategy.canary.steps
     stage = StageStatus(index=len(steps) - 1, name=steps[-1].name or "", entered_at=NOW - live, live_since=NOW - live)
     candidate = candidate_status().model_copy(update={"stage": stage})
     weight = steps[-1].weight
@@ -93,7 +94,8 @@ def test_after_the_deadline_a_person_decides() -> None:
     plan = decide(last_step(said(Verdict.UNDECIDED), **LATE))
     assert condition(plan, "Stalled") == ("True", Reason.NOT_CERTIFIED)
     assert not routes(plan)
-    assert "evidenceDeadline" in next(c.message for c in plan.status.conditions if c.type == "Stalled")  # type: ignore[union-attr]
+    assert plan.status is not None
+    assert "evidenceDeadline" in next(c.message for c in plan.status.conditions if c.type == "Stalled")
 
 
 def test_after_the_deadline_it_may_be_rejected() -> None:

@@ -70,11 +70,11 @@ class Executor:
                 with _noted(s, ("ControllerRevision", action.name), MARKING, refusals):
                     await self._mark(s, action)
             case Delete():
-                if action.kind in ("Deployment", "Service") and s.route is not None:
-                    # a write that gave it traffic may have come late, and its watch too
-                    await self._unchanged("HTTPRoute", s.identity.namespace, s.identity.name, s.route.resource_version)
-                    self._check_lease()
                 with _noted(s, (action.kind, action.name), DELETING, refusals):
+                    if action.kind in ("Deployment", "Service") and s.route is not None:
+                        # a write that gave it traffic may have come late, and its watch too
+                        await self._unchanged("HTTPRoute", s.identity, s.identity.name, s.route.resource_version)
+                        self._check_lease()
                     await self._cluster.delete(action.kind, s.identity.namespace, action.name, action.uid)
                 self._store.drop(action.kind, s.identity.namespace, action.name)
             case Announce():
@@ -99,27 +99,24 @@ class Executor:
 
     async def _still_as_seen(self, s: Snapshot, action: Apply) -> None:
         """Before traffic is raised: is the decision's ground still there, by the API server's own word?"""
-        resource = await self._cluster.get(names.KIND, s.identity.namespace, s.identity.name)
-        self._store.put(names.KIND, resource)
-        if resource["metadata"]["resourceVersion"] != s.identity.resource_version:
-            raise Conflict(f"{names.KIND} {s.identity.namespace}/{s.identity.name} has changed since it was read")
+        await self._unchanged(names.KIND, s.identity, s.identity.name, s.identity.resource_version)
         # the watch of the endpoints may be late by seconds, just when containers exit
         for seen in self._store.owned("EndpointSlice", s.identity.namespace, s.identity.name):
             name, version = seen["metadata"]["name"], seen["metadata"]["resourceVersion"]
-            await self._unchanged("EndpointSlice", s.identity.namespace, name, version)
+            await self._unchanged("EndpointSlice", s.identity, name, version)
         if action.resource_version is not None:
-            await self._unchanged(action.kind, s.identity.namespace, action.name, action.resource_version)
+            await self._unchanged(action.kind, s.identity, action.name, action.resource_version)
 
-    async def _unchanged(self, kind: str, namespace: str, name: str, version: str) -> None:
+    async def _unchanged(self, kind: str, identity: Identity, name: str, version: str) -> None:
         """Is this object what the decision saw, by the API server's own word? Raises Conflict if not."""
         try:
-            live = await self._cluster.get(kind, namespace, name)
+            live = await self._cluster.get(kind, identity.namespace, name)
         except NotFound:
-            self._store.drop(kind, namespace, name)
-            raise Conflict(f"{kind} {name} is gone since it was read") from None
+            self._store.drop(kind, identity.namespace, name)
+            raise Conflict(f"{kind} {identity.namespace}/{name} is gone since it was read") from None
         self._store.put(kind, live)
         if live["metadata"]["resourceVersion"] != version:
-            raise Conflict(f"{kind} {name} has changed since it was read")
+            raise Conflict(f"{kind} {identity.namespace}/{name} has changed since it was read")
 
     def _guarded(self, identity: Identity, action: Apply) -> Object:
         """The manifest with its precondition: this version of this very object.

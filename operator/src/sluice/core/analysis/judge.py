@@ -18,7 +18,7 @@ from sluice.core.analysis.counted import Counted, counted_check
 from sluice.core.analysis.counters import Counters
 from sluice.core.analysis.history import counts_by_block, history_query
 from sluice.core.analysis.ledger import Ledger
-from sluice.core.analysis.overdispersion import BLOCK_SECONDS, UNKNOWN, overdispersion
+from sluice.core.analysis.overdispersion import BLOCK_SECONDS, overdispersion
 from sluice.core.analysis.questions import UP, Failure, Measurement, SampleQuestion, Subject
 from sluice.core.analysis.sight import Sight, Target
 from sluice.core.analysis.threshold import Threshold, write_query
@@ -131,7 +131,7 @@ class Judge:
     def remember(self, answer: Sequence[Series] | None) -> None:
         """Takes stable's past; None: the store refuses to tell it, and it counts as unknown."""
         requests, losses = counts_by_block(self.subject.baseline_preset, answer or ())
-        phi = overdispersion(requests, losses) if requests.size else UNKNOWN
+        phi = overdispersion(requests, losses)
         seconds = requests.shape[-1] * BLOCK_SECONDS
         margin = promotion_margin(requests, losses, seconds, self.subject.largest_share, phi)
         for comparison in self._compared:

@@ -6,7 +6,7 @@ from math import log
 import numpy as np
 
 from sluice.core.analysis import eprocess
-from sluice.core.analysis.certificate import CERTIFIED_AT, MARGINS, TOLERATED_RATIO, certifiable_margin
+from sluice.core.analysis.certificate import CERTIFIED_AT, TOLERATED_RATIO, promotion_margin
 from sluice.core.analysis.comparison import EPOCH, WINDOW
 from sluice.core.analysis.eprocess import (
     EPOCH_SECONDS,
@@ -57,9 +57,8 @@ def noise_of(rollouts: Rollouts) -> Floats:
 
 
 def margin_of(traffic: Traffic, phi: float) -> float:
-    """The margin that it is certified within; the largest where half an hour is too short for any."""
-    own, others = traffic.rate * traffic.most, traffic.rate * (1 - traffic.most)
-    return certifiable_margin(own, others, traffic.base, phi) or MARGINS[-1]
+    """The margin that the operator would choose."""
+    return promotion_margin(traffic.rate, traffic.rate * traffic.base, 1.0, traffic.most, phi)
 
 
 class _Epochs:
