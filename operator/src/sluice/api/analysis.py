@@ -203,7 +203,8 @@ class Analysis(Schema):
         Percent,
         Field(
             description="Largest probability with which a good candidate is rolled back in one whole rollout, however "
-            "long it takes; shared evenly by the checks on requests. Smaller: a bad one is found later.",
+            "long it takes. The checks on requests share it: two parts go to those of type Rate, one to those of type "
+            "Latency. Smaller: a bad one is found later.",
             json_schema_extra=validated(
                 cel(
                     "self.matches('[1-9]') && self != '100%'",

@@ -1,11 +1,13 @@
 """One chance of a false rollback, shared by checks and slices."""
 
+from decimal import Decimal
 from math import log
 
 import numpy as np
 import pytest
 
-from sluice.core.analysis.sharing import combined, discoveries, limit, weights_of, with_slices
+from sluice.api.v1alpha1 import DEFAULT_CHECKS, Check, PrometheusCheck
+from sluice.core.analysis.sharing import combined, discoveries, limit, limits_of, weights_of, with_slices
 
 
 def test_the_worked_example_of_the_module() -> None:
@@ -22,6 +24,25 @@ def test_checks_of_one_group_share_its_part() -> None:
 def test_one_check_alone_has_all_of_it() -> None:
     assert weights_of(("rest",)) == (1.0,)
     assert combined([log(7)], (1.0,)) == pytest.approx(log(7))
+
+
+def test_each_check_on_requests_has_a_limit_of_its_own() -> None:
+    plain = Check(name="clicks", type="Prometheus", prometheus=PrometheusCheck(query="x", max=Decimal(1)))
+    assert limits_of((*DEFAULT_CHECKS, plain), 0.01) == pytest.approx({"errors": 150, "latency": 300})
+    assert limits_of((plain,), 0.01) == {}
+
+
+@pytest.mark.parametrize("kinds", [(1, 0), (1, 1), (3, 1), (0, 2), (2, 5)])
+def test_the_parts_of_all_checks_sum_to_alpha(kinds: tuple[int, int]) -> None:
+    errors, latency = DEFAULT_CHECKS
+    checks = [
+        one.model_copy(update={"name": f"{one.name}{number}"})
+        for one, count in zip((errors, latency), kinds, strict=True)
+        for number in range(count)
+    ]
+    limits = limits_of(checks, 0.02)
+    assert len(limits) == sum(kinds)
+    assert sum(1 / at for at in limits.values()) == pytest.approx(0.02)
 
 
 def test_no_check_is_no_evidence() -> None:

@@ -20,6 +20,7 @@ from sluice.core.analysis.history import counts_by_block, history_query
 from sluice.core.analysis.ledger import Ledger
 from sluice.core.analysis.overdispersion import BLOCK_SECONDS, overdispersion
 from sluice.core.analysis.questions import UP, Failure, Measurement, SampleQuestion, Subject
+from sluice.core.analysis.sharing import limits_of
 from sluice.core.analysis.sight import Sight, Target
 from sluice.core.analysis.threshold import Threshold, write_query
 from sluice.core.analysis.verdicts import CheckResult, Observation
@@ -58,7 +59,7 @@ class Judge:
             for check in subject.checks
             if check.prometheus is not None
         }
-        self._limit = len(self._counted) / subject.alpha
+        self._limits = limits_of(subject.checks, subject.alpha)
         compared = tuple(c.stable_metric for c in self._counted if c.comparison is not None)
         metrics = dict.fromkeys((UP, subject.preset.requests, *(c.metric for c in self._counted), *compared))
         self._read_until = dict.fromkeys(metrics, self._start - LOOK_BACK)
@@ -173,7 +174,7 @@ class Judge:
         return any(c.check.on_fail is OnFail.ROLLBACK and self._failed(c) for c in self._counted)
 
     def _failed(self, counted: Counted) -> bool:
-        return counted.peak >= log(self._limit)
+        return counted.peak >= log(self._limits[counted.check.name])
 
     def know_pods(self, pods: Mapping[str, datetime]) -> None:
         """Notes when pods of both revisions started; what is gone stays known."""
@@ -225,7 +226,7 @@ class Judge:
             check.name,
             verdict,
             check.on_fail,
-            evidence(counted.peak if failed else counted.log_e, self._limit),
+            evidence(counted.peak if failed else counted.log_e, self._limits[check.name]),
             unknown.message if unknown else counts(check, counted.total),
             required=counted.required,
             certificate=evidence(counted.log_c, CERTIFIED_AT) if counted.required else "",

@@ -33,7 +33,7 @@ class Subject:
     largest_share: float = 0.5
     """Largest share of the live requests that the candidate gets before it gets all: 0..1."""
     alpha: float = 0.01
-    """Largest probability of a false rollback over the whole rollout; the checks on requests share it evenly."""
+    """Largest probability of a false rollback over the whole rollout; the checks on requests share it (sharing.py)."""
 
     @property
     def deployment(self) -> str:

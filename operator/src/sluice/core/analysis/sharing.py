@@ -10,11 +10,12 @@ Worked example: errors (.4) and latency (.2) alone: the weights become 2/3 and 1
 latency at 300 by themselves; at 80 and 180 both together reach 2/3 * 80 + 1/3 * 180 = 113 >= 100.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
+from sluice.api.v1alpha1 import Check
 from sluice.core.analysis.eprocess import Floats
 
 GROUP_SHARES: Final[Mapping[str, float]] = {"errors": 0.4, "latency": 0.2, "outputs": 0.2, "rest": 0.2}
@@ -33,6 +34,25 @@ def weights_of(groups: Sequence[str]) -> tuple[float, ...]:
 def limit(alpha: float, weight: float) -> float:
     """e-value at which a check of this weight fails alone: 1 / (alpha * weight)."""
     return 1.0 / (alpha * weight)
+
+
+def group_of(check: Check) -> str | None:
+    """The group of GROUP_SHARES that a check on requests belongs to; None for one that has no e-value."""
+    if check.rate is not None:
+        return "errors"
+    return "latency" if check.latency is not None else None
+
+
+def limits_of(checks: Iterable[Check], alpha: float) -> dict[str, float]:
+    """e-value at which each check on requests fails, by the check's name.
+
+    Each fails by itself, at its own weight: the chance that any of them fails a good candidate is at most the sum of
+    their parts, alpha. Their sum `combined` is no trigger, as its peak would depend on the moments at which it is looked
+    at, and a restarted operator could come to another verdict.
+    """
+    groups = {check.name: group for check in checks if (group := group_of(check)) is not None}
+    weights = weights_of(tuple(groups.values()))
+    return {name: limit(alpha, weight) for name, weight in zip(groups, weights, strict=True)}
 
 
 def combined(log_e: Sequence[float] | Floats, weights: Sequence[float] | Floats) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 from sluice.api.quantities import format_duration
 from sluice.api.v1alpha1 import Check, OnFail, Spec
 from sluice.core.analysis.rates import tolerated_ratio
+from sluice.core.analysis.sharing import limits_of
 from sluice.core.forecast.judging import Rule, judge
 from sluice.core.forecast.worlds import Leg, Rollouts, Traffic
 from sluice.core.strategies import stages_of
@@ -150,13 +151,12 @@ def errors_check(spec: Spec) -> Check:
 
 def rule_of(spec: Spec, check: Check) -> Rule:
     """What the check tolerates, at its share of alpha."""
-    counted = sum(one.rate is not None or one.latency is not None for one in spec.analysis.checks)
     rate = check.rate
     if rate is None:
         raise NoErrorsCheck(f"check {check.name} of type {check.type} is none on errors")
     versus = rate.versus_stable
     return Rule(
-        at=counted / float(spec.analysis.false_rollback),
+        at=limits_of(spec.analysis.checks, float(spec.analysis.false_rollback))[check.name],
         ratio=float(versus.ratio) if versus else None,
         margin=float(versus.margin) if versus else 0.0,
         maximum=float(rate.max) if rate.max is not None else None,
