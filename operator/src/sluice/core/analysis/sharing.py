@@ -47,8 +47,8 @@ def limits_of(checks: Iterable[Check], alpha: float) -> dict[str, float]:
     """e-value at which each check on requests fails, by the check's name.
 
     Each fails by itself, at its own weight: the chance that any of them fails a good candidate is at most the sum of
-    their parts, alpha. Their sum `combined` is no trigger, as its peak would depend on the moments at which it is looked
-    at, and a restarted operator could come to another verdict.
+    their parts, alpha. Their sum `combined` is no trigger, as its peak would depend on the moments of the looks
+    and a restarted operator could come to another verdict.
     """
     groups = {check.name: group for check in checks if (group := group_of(check)) is not None}
     weights = weights_of(tuple(groups.values()))
