@@ -116,7 +116,7 @@ class Process:
             every=60.0,
             on_synced=self.wake_all,
         )
-        executor = Executor(self.link, self.cache, self.lease.held, name, self._at)
+        executor = Executor(self.link, self.cache, self.lease.held, name, clock.now, self._at)
         self._boundary = boundary
         self._broke = broke
         self._reconcile = Reconciler(

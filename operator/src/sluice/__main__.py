@@ -154,7 +154,9 @@ def reconciler(operator: Operator) -> Worker:
             telemetry.acted(what.lstrip("-0123456789"))
         failpoint(boundary)
 
-    executor = Executor(operator.cluster, operator.cache, operator.lease.held, settings.pod_name, reached)
+    executor = Executor(
+        operator.cluster, operator.cache, operator.lease.held, settings.pod_name, operator.clock.now, reached
+    )
     one_pass = Reconciler(
         store=operator.cache,
         gather=gather,

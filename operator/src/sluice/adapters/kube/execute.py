@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -22,6 +22,10 @@ log = structlog.get_logger(__name__)
 Refusals = dict[tuple[str, str], Refusal]
 """(kind, name) -> what the API server would not take."""
 
+MOST_AGE: Final = timedelta(seconds=3)
+"""A decision to raise traffic that is older is not carried out: what it rests on may be gone, and the pass that follows
+decides again. It becomes that old where the API server is slow, or where this process was stopped and goes on."""
+
 _EVENT_NOTE_LIMIT: Final = 1024
 
 
@@ -33,6 +37,7 @@ class Executor:
     """Turns actions into API requests.
 
     leading: asked before every single write; it must answer from a clock that goes on while the process is stopped.
+    now: the clock that the snapshots' times are from.
     at: called at every boundary between two actions with its name (fault injection).
     """
 
@@ -42,12 +47,14 @@ class Executor:
         store: Store,
         leading: Callable[[], bool],
         identity: str,
+        now: Callable[[], datetime],
         at: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._cluster = cluster
         self._store = store
         self._leading = leading
         self._identity = identity
+        self._now = now
         self._at = at
 
     async def run(self, s: Snapshot, actions: tuple[Action, ...], refusals: Refusals) -> None:
@@ -92,6 +99,8 @@ class Executor:
                     await self._still_as_seen(s, action)
                 await self._not_foreign(s.identity, action)
                 self._check_lease()
+                if action.fresh:
+                    self._check_age(s)
                 self._store.put(action.kind, await self._cluster.apply(action.kind, self._guarded(s.identity, action)))
             except Conflict:
                 await self._refresh(s.identity, action)
@@ -106,6 +115,11 @@ class Executor:
             await self._unchanged("EndpointSlice", s.identity, name, version)
         if action.resource_version is not None:
             await self._unchanged(action.kind, s.identity, action.name, action.resource_version)
+
+    def _check_age(self, s: Snapshot) -> None:
+        age = self._now() - s.now
+        if age > MOST_AGE:
+            raise Conflict(f"it was decided {age.total_seconds():.0f} s ago to raise traffic; it is decided again")
 
     async def _unchanged(self, kind: str, identity: Identity, name: str, version: str) -> None:
         """Is this object what the decision saw, by the API server's own word? Raises Conflict if not."""

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from sluice.core.children import selector
 from sluice.core.plan import Refusal
 from sluice.core.revision import Inputs, canonical
 from sluice.core.runtimes import Runtime
-from sluice.core.snapshot import Child, GatewayFacts, Identity, RevisionFacts, Snapshot
+from sluice.core.snapshot import Child, GatewayFacts, Identity, Pod, RevisionFacts, Snapshot
 from sluice.ports import Object, Store, reading
 
 
@@ -49,14 +50,15 @@ def gather(
     service = store.get("Service", identity.namespace, identity.name)
     budget = store.get("PodDisruptionBudget", identity.namespace, identity.name)
     selects = ((service or {}).get("spec") or {}).get("selector", {}).get(names.LABEL_REVISION)
+    status = reading(resource, _status)
     return Snapshot(
         now=now,
         identity=identity,
         spec=spec,
         spec_problem=problem,
-        status=reading(resource, _status),
+        status=status,
         deleting=bool(metadata.get("deletionTimestamp")),
-        revisions=_revisions(store, identity),
+        revisions=_revisions(store, identity, status.candidate.revision if status.candidate else None),
         route=reading(route, route_facts) if route and owned_by(route, identity.uid) else None,
         stable_service=_child(service, identity),
         stable_selects=selects if service and owned_by(service, identity.uid) else None,
@@ -106,23 +108,31 @@ def _by_revision(store: Store, kind: str, identity: Identity) -> dict[str, list[
     return found
 
 
-def _revisions(store: Store, identity: Identity) -> dict[str, RevisionFacts]:
+def _revisions(store: Store, identity: Identity, candidate: str | None) -> dict[str, RevisionFacts]:
     kinds = ("ControllerRevision", "Deployment", "Service", "EndpointSlice", "Pod")
     parts = {kind: _by_revision(store, kind, identity) for kind in kinds}
     revisions = {revision for found in parts.values() for revision in found}
     return {
-        revision: _revision(identity, revision, {kind: found.get(revision, []) for kind, found in parts.items()})
+        revision: _revision(
+            identity,
+            revision,
+            {kind: found.get(revision, []) for kind, found in parts.items()},
+            is_candidate=revision == candidate,
+        )
         for revision in revisions
     }
 
 
-def _revision(identity: Identity, revision: str, parts: Mapping[str, list[Object]]) -> RevisionFacts:
+def _revision(
+    identity: Identity, revision: str, parts: Mapping[str, list[Object]], *, is_candidate: bool
+) -> RevisionFacts:
     def ours(kind: str) -> Any:
         return next((obj for obj in parts[kind] if owned_by(obj, identity.uid)), None)
 
     record, deployment, service = ours("ControllerRevision"), ours("Deployment"), ours("Service")
     inputs, template = reading(record, _recorded) if record else (None, None)
     wanted = selector(identity.name, revision)
+    pods = (reading(pod, pod_facts) for pod in parts["Pod"])
     return RevisionFacts(
         revision=revision,
         inputs=inputs,
@@ -135,8 +145,20 @@ def _revision(identity: Identity, revision: str, parts: Mapping[str, list[Object
         trouble=creation_trouble(deployment),
         service=_child(service, identity, bool(service) and service["spec"].get("selector") != wanted),
         endpoints=sum(reading(one, endpoints) for one in parts["EndpointSlice"]),
-        pods=tuple(reading(pod, pod_facts) for pod in parts["Pod"]),
+        pods=tuple(_left_behind(pod, deployment) for pod in pods) if is_candidate else tuple(pods),
     )
+
+
+def _left_behind(pod: Pod, deployment: Object | None) -> Pod:
+    """A pod that is older than its Deployment is one of a namesake's, deleted just before a retry: it goes away.
+
+    The garbage collector may be slow to say so, and the new Deployment's own pods are not there yet. Only for a
+    candidate: a stable whose Deployment was orphaned and made again keeps its pods, and they serve.
+    """
+    created = ((deployment or {}).get("metadata") or {}).get("creationTimestamp")
+    if created is None or pod.started_at >= datetime.fromisoformat(created):
+        return pod
+    return replace(pod, ready=False, deleting=True, exits=())
 
 
 def _gateways(store: Store, identity: Identity, spec: Spec | None) -> tuple[GatewayFacts, ...]:
