@@ -109,10 +109,10 @@ class Link:
 
     async def get(self, kind: str, namespace: str, name: str) -> Object:
         """See ports.Cluster."""
-        return cast(
-            Object,
-            await self._send("get", kind, namespace, name, None, partial(self._server.get, kind, namespace, name)),
-        )
+        do = partial(self._server.get, kind, namespace, name)
+        found = cast(Object, await self._send("get", kind, namespace, name, None, do))
+        self._process.read(kind, found)
+        return found
 
     async def apply(self, kind: str, manifest: Object) -> Object:
         """See ports.Cluster."""

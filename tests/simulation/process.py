@@ -153,6 +153,11 @@ class Process:
 
         self.hear(take)
 
+    def read(self, kind: str, obj: Object) -> None:
+        """A GET was answered: its reader knows more than its watches may have told yet."""
+        if kind == "EndpointSlice":
+            self._note(obj)
+
     def _note(self, obj: Object, gone: bool = False) -> None:
         """A second memory of the endpoints, so that a defect in the first one shows."""
         version, name = int(obj["metadata"]["resourceVersion"]), obj["metadata"]["name"]
@@ -161,7 +166,7 @@ class Process:
             self._slices[name] = (version, revision, 0 if gone else endpoints(obj))
 
     def ready(self) -> dict[str, int]:
-        """Ready endpoints per revision, as the watches have told."""
+        """Ready endpoints per revision, as watches, listings and GETs have told."""
         return {revision: count for _, revision, count in self._slices.values() if count}
 
     async def list(
