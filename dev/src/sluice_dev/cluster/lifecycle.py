@@ -129,7 +129,9 @@ def _owners(layout: Layout) -> list[Layout]:
 
 def _sweeps(owners: Sequence[Layout]) -> list[Step]:
     return [
-        Step(f"sweep {owner.checkout}", f"old files in {owner.state.parent} are deleted", _sweep(owner))
+        Step(
+            f"sweep {owner.checkout}", f"what an earlier cluster left in {owner.state.parent} is deleted", _sweep(owner)
+        )
         for owner in owners
         if has_remains(owner)
     ]

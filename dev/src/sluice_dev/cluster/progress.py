@@ -50,7 +50,8 @@ class PlainDisplay:
         self._line(f"{'✗' if error else '✓'} {step.title} ({seconds:.1f} s)")
 
     def _line(self, text: str) -> None:
-        self._console.print(f"{time.monotonic() - self._begin:6.1f} s  {text}", markup=False, highlight=False)
+        said = f"{time.monotonic() - self._begin:6.1f} s  {text}"
+        self._console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 @dataclass

@@ -96,6 +96,7 @@ def _say(told: dict[str, Any], missing: list[str], effort: Effort) -> None:
         f"\nv2 promoted in {promoted['seconds']} s; {promoted['client_failures']} of {promoted['requests']} requests "
         "failed meanwhile.",
         highlight=False,
+        soft_wrap=True,
     )
     for entry in told["rolled_back"]:
         console.print(
@@ -104,21 +105,24 @@ def _say(told: dict[str, Any], missing: list[str], effort: Effort) -> None:
             f"{entry['seconds_from_verdict_to_weight_0']} s after the verdict",
             markup=False,
             highlight=False,
+            soft_wrap=True,
         )
     console.print(f"v3 applied again: {told['reapplied_rejected']['candidate_requests']} requests.", highlight=False)
     console.print(
         f"{effort.requests} requests; the generator was late by {1000 * effort.p99_lag:.0f} ms (99%), "
         f"{1000 * effort.max_lag:.0f} ms at most, and used {100 * effort.cpu_seconds / effort.seconds:.0f}% of a core.",
         highlight=False,
+        soft_wrap=True,
         style="dim" if effort.max_lag < LATE_SECONDS else "yellow",
     )
     console.print(
         f"{whole['seconds']:.0f} s in all, with the cluster's programs "
         f"{'built first: their cache was empty' if whole['binaries_cache_was_empty'] else 'from the cache'}.",
         highlight=False,
+        soft_wrap=True,
     )
     for sentence in missing:
-        console.print(f"NOT AS PROMISED: {sentence}", style="bold red", markup=False, highlight=False)
+        console.print(f"NOT AS PROMISED: {sentence}", style="bold red", markup=False, highlight=False, soft_wrap=True)
     if not missing:
         console.print("All of it came true.", style="bold green")
 

@@ -21,6 +21,8 @@ BAR = 60
 EVENTS = 9
 PLAIN_EVERY = 10.0
 """Seconds between two lines about the traffic where there is no terminal."""
+IN_ORDER = 0.5
+"""Seconds for which a line waits for one of before it: Events come later than the status that ends an act."""
 
 
 class View:
@@ -36,6 +38,8 @@ class View:
         self._thread = threading.Thread(target=self._run, name="view", daemon=True)
         self._told = 0
         self._weights = 0
+        self._waiting: list[tuple[float, str]] = []
+        """Lines with the time of what they tell, seconds since the epoch."""
 
     def __enter__(self) -> View:
         self._thread.start()
@@ -50,8 +54,7 @@ class View:
     def act(self, title: str) -> None:
         """A new act begins."""
         self._title = title
-        if not self._console.is_terminal:
-            self._line(f"== {title}")
+        self._waiting.append((time.time(), f"== {title}"))
 
     # --- drawing ---------------------------------------------------------------------------------------------------
 
@@ -65,27 +68,32 @@ class View:
         spoken = time.time()
         while not self._ended.wait(0.25):
             self._read()
-            self._lines()
             if time.time() - spoken >= PLAIN_EVERY and self._traffic.requests:
                 spoken = time.time()
-                self._line(self._traffic.words())
+                self._waiting.append((spoken, self._traffic.words()))
+            self._lines(until=time.time() - IN_ORDER)
+        self._lines(until=time.time())
 
     def _read(self) -> None:
         if self._scene.load is not None:
             self._traffic.take(self._scene.load.news(), time.time())
 
-    def _line(self, text: str) -> None:
-        at = f"{time.time() - self._begin:6.1f} s"
-        self._console.print(f"{at}  {text}", markup=False, highlight=False, soft_wrap=True)
+    def _lines(self, until: float) -> None:
+        """Prints what happened until then, in the order of time."""
+        self._collect()
+        for at, text in sorted(line for line in self._waiting if line[0] <= until):
+            self._waiting.remove((at, text))  # in place: `act` appends from another thread
+            said = f"{at - self._begin:6.1f} s  {text}"
+            self._console.print(said, markup=False, highlight=False, soft_wrap=True)
 
-    def _lines(self) -> None:
+    def _collect(self) -> None:
         timeline = self._scene.recorder.timeline
         for moment in timeline.weights[self._weights :]:
             shares = ", ".join(f"{self._name(r)} {w}%" for r, w in moment.percent.items())
-            self._line(f"   weights  {shares or 'none'}")
+            self._waiting.append((moment.at, f"   weights  {shares or 'none'}"))
         self._weights = len(timeline.weights)
         for told in timeline.told[self._told :]:
-            self._line(f"   {told.reason}  {self._named(told.message)}")
+            self._waiting.append((told.at, f"   {told.reason}  {self._named(told.message)}"))
         self._told = len(timeline.told)
 
     def _picture(self) -> RenderableType:
