@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from enum import StrEnum
 from typing import Annotated
 
@@ -17,6 +18,8 @@ from sluice_dev.scene.recorder import NotInTime
 from sluice_dev.scene.story import story
 
 console = Console()
+BROKEN_OFF = 130
+"""Exit status after Ctrl-C, as shells have it."""
 
 
 class Name(StrEnum):
@@ -33,6 +36,9 @@ BENCHES = {Name.PROMOTE: promote, Name.ROLLBACK: rollback, Name.EXITS: exits, Na
 
 def main(name: Annotated[Name, typer.Argument(help="which benchmark")]) -> None:
     """Run a benchmark on the development cluster; about ten minutes, faults about thirty."""
+    # what runs in the background of a shell ignores SIGINT, and SIGTERM would leave the operator as the benchmark set it
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     layout = Layout.here()
     folder, bench = layout.checkout / "build" / "bench", BENCHES[name]
     with plain_errors():
@@ -43,6 +49,10 @@ def main(name: Annotated[Name, typer.Argument(help="which benchmark")]) -> None:
             console.print(story(cluster, bench.NAMESPACE), markup=False, highlight=False)
             console.print(f"\n{late}", style="bold red", markup=False)
             raise typer.Exit(1) from late
+        except KeyboardInterrupt:
+            console.print(f"broken off; namespace {bench.NAMESPACE} is taken away", highlight=False)
+            cluster.kubectl("delete", "namespace", bench.NAMESPACE, "--ignore-not-found", "--wait=false")
+            raise typer.Exit(BROKEN_OFF) from None
     result.write(folder / f"{name}.json")
     result.show(console)
     console.print(f"written to build/bench/{name}.json", highlight=False)
