@@ -36,7 +36,7 @@ BENCHES = {Name.PROMOTE: promote, Name.ROLLBACK: rollback, Name.EXITS: exits, Na
 
 def main(name: Annotated[Name, typer.Argument(help="which benchmark")]) -> None:
     """Run a benchmark on the development cluster; about ten minutes, faults about thirty."""
-    # what runs in the background of a shell ignores SIGINT, and SIGTERM would leave the operator as the benchmark set it
+    # what a shell runs in the background ignores SIGINT, and SIGTERM would leave the operator as it was set here
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     layout = Layout.here()
