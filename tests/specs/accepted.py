@@ -24,7 +24,14 @@ CASES: list[tuple[str, Change]] = [
                         "name": "clicks",
                         "type": "Prometheus",
                         "onFail": "Pause",
-                        "prometheus": {"query": "up", "min": "-0.5", "max": "100", "interval": "1s", "failureLimit": 2},
+                        "prometheus": {
+                            "query": "up",
+                            "min": "-0.5",
+                            "max": "100",
+                            "interval": "1s",
+                            "initialDelay": "1m",
+                            "failureLimit": 2,
+                        },
                     },
                 ]
             }

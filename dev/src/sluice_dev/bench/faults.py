@@ -16,11 +16,11 @@ from rich.console import Console
 from sluice_dev.bench.boundaries import Occurrence, between, fired, occurrences, points_of, spared
 from sluice_dev.bench.figures import Result, Target
 from sluice_dev.cluster import Cluster
+from sluice_dev.cluster.errors import CommandFailed
 from sluice_dev.scene.api import Object
 from sluice_dev.scene.deployments import Flight, Step
 from sluice_dev.scene.freeze import crash
 from sluice_dev.scene.install import NAMESPACE as OPERATOR_NAMESPACE
-from sluice_dev.scene.install import OPERATOR
 from sluice_dev.scene.legal import wrong_weights
 from sluice_dev.scene.operators import Succession, configured, leader, pods
 from sluice_dev.scene.recorder import ready
@@ -100,12 +100,19 @@ class Stage:
 
     def reached(self) -> list[str]:
         """Boundaries that the only operator noted since its pod began."""
-        # It may have died at the very end, and be on its way back.
-        rollout = ("rollout", "status", f"deployment/{OPERATOR}", "-n", OPERATOR_NAMESPACE, "--timeout=60s")
-        self.cluster.kubectl(*rollout)
-        [pod] = pods(self.scene.api)
-        noted = ("sh", "-c", f"touch {MARKER} && cat {MARKER}")
-        return self.cluster.kubectl("exec", "-n", OPERATOR_NAMESPACE, pod["metadata"]["name"], "--", *noted).split()
+        answers: list[str] = []
+
+        def told() -> bool:
+            [pod] = pods(self.scene.api)
+            noted = ("--", "sh", "-c", f"touch {MARKER} && cat {MARKER}")
+            try:
+                answers.append(self.cluster.kubectl("exec", "-n", OPERATOR_NAMESPACE, pod["metadata"]["name"], *noted))
+            except CommandFailed:
+                return False  # it died at the very end, and is on its way back
+            return True
+
+        self.scene.recorder.wait("the operator's container runs", told, LIMIT_SECONDS)
+        return answers[-1].split()
 
 
 def _let_be(_stage: Stage, revision: str, _strikes: int) -> str:

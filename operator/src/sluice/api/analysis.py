@@ -145,6 +145,13 @@ class PrometheusCheck(Schema):
             ),
         ),
     ] = timedelta(seconds=30)
+    initial_delay: Annotated[
+        Duration,
+        Field(
+            description="Measurements count from so long after the candidate's first answered request, e.g. 1m for a "
+            "query with rate(..[1m]), which before still looks back on a time without traffic."
+        ),
+    ] = timedelta()
     failure_limit: Annotated[
         int, Field(ge=0, le=1000, description="Failed measurements that are tolerated; one more fails the check.")
     ] = 0

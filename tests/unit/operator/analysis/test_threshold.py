@@ -16,13 +16,14 @@ ORIGIN = 1000.0
 EXPOSED = 1000.0
 
 
-def threshold(failure_limit: int = 0, low: str | None = "0.03", high: str | None = None) -> Threshold:
+def threshold(failure_limit: int = 0, low: str | None = "0.03", high: str | None = None, **more: Any) -> Threshold:
     limits = PrometheusCheck(
         query="q",
         min=None if low is None else Decimal(low),
         max=None if high is None else Decimal(high),
         interval=timedelta(seconds=10),
         failure_limit=failure_limit,
+        **more,
     )
     return Threshold(Check(name="clicks", type="Prometheus", prometheus=limits), limits, "q", ORIGIN)
 
@@ -81,8 +82,25 @@ def test_a_range_is_a_fault_of_the_query() -> None:
 def test_measurements_before_the_first_request_say_nothing_about_the_candidate() -> None:
     check = measured(threshold(), value(0), value(0))
     assert verdict(check, exposed_at=None) == "Undecided"
-    assert verdict(check, exposed_at=ORIGIN + 11) == "Undecided"
+    assert verdict(check, exposed_at=ORIGIN + 11) == "NoData"
     assert verdict(check, exposed_at=ORIGIN + 9) == "Fail"
+
+
+def test_no_stage_is_left_before_the_candidate_has_been_measured() -> None:
+    result = measured(threshold(), value(1)).result(ORIGIN + 5, ORIGIN + 4)
+    assert result.verdict is Verdict.NO_DATA
+    assert result.message == ("measurements of the candidate count from its first request on, one each 10s: none yet")
+
+
+def test_measurements_within_the_initial_delay_do_not_count() -> None:
+    check = measured(threshold(initial_delay=timedelta(seconds=15)), value(0), value(0), value(1))
+    result = check.result(ORIGIN + 21, ORIGIN + 8)
+    assert result.verdict is Verdict.NO_DATA
+    assert result.message == (
+        "measurements of the candidate count from 15s after its first request on, one each 10s: none yet"
+    )
+    assert verdict(check, ORIGIN + 21, exposed_at=ORIGIN) == "Undecided"
+    assert verdict(check, ORIGIN + 21, exposed_at=ORIGIN - 5) == "Fail"
 
 
 def test_a_bad_query_is_known_at_weight_0() -> None:
@@ -155,6 +173,6 @@ async def test_a_plain_check_fails_a_rollout_by_its_own_query(world: Any) -> Non
     for second in range(2, 60, 2):
         world.store.scrape(second, ok=20 * (second - 10) if second > 10 else 0)
     await world.run(15)
-    assert world.verdicts() == ["Undecided"]
+    assert world.verdicts() == ["NoData"]  # it has traffic and was not measured yet
     await world.run(35)
     assert world.verdicts() == ["Fail"]

@@ -6,6 +6,7 @@ from datetime import timedelta
 from math import floor, isnan
 from typing import Final
 
+from sluice.api.quantities import format_duration
 from sluice.api.status import Verdict
 from sluice.api.v1alpha1 import Check, PrometheusCheck
 from sluice.core.analysis.questions import Failure, Measurement, Subject, revision_matchers
@@ -55,8 +56,8 @@ def single_value(answer: Sequence[Series]) -> float | None:
 class Threshold:
     """The measurements of one check in one rollout.
 
-    A failed measurement counts once the candidate has answered a request: before that its value says nothing about
-    it. Measuring begins with the rollout all the same, so that a bad query is found at weight 0.
+    A measurement counts once the candidate has answered a request, and `initialDelay` has passed: before that its value
+    says nothing about it. Measuring begins with the rollout all the same, so that a bad query is found at weight 0.
     """
 
     check: Check
@@ -111,7 +112,8 @@ class Threshold:
 
     def result(self, now: float, exposed_at: float | None) -> CheckResult:
         """What the check says. exposed_at: when the candidate's first request was counted; None: none so far."""
-        counted = {at: v for at, v in self._values.items() if exposed_at is not None and at >= exposed_at}
+        since = float("inf") if exposed_at is None else exposed_at + self.limits.initial_delay.total_seconds()
+        counted = {at: v for at, v in self._values.items() if at >= since}
         failures = sum(1 for value in counted.values() if value is not None and self._outside(value))
         evidence = f"{failures} of {self.limits.failure_limit + 1} failed measurements"
         newest = max(counted, default=None)
@@ -130,15 +132,20 @@ class Threshold:
             return self.failure.verdict, self.failure.message
         if self._tried == float("-inf"):
             return Verdict.NO_DATA, "not measured yet"
-        if exposed_at is None or newest is None:
+        if exposed_at is None:
             return Verdict.UNDECIDED, "the query works; measurements count once the candidate answers requests"
-        if not shown:
-            return Verdict.NO_DATA, "the query yields no value"
-        return Verdict.UNDECIDED, shown
+        # without a word on the candidate a short stage would be left, and at last all traffic given to it
+        missing = self._none_yet() if newest is None else "the query yields no value"
+        return (Verdict.UNDECIDED, shown) if shown else (Verdict.NO_DATA, missing)
 
     def _stale(self, now: float) -> bool:
         patience = timedelta(seconds=max(2 * self.interval, 5.0)).total_seconds()
         return now - self._tried > patience
+
+    def _none_yet(self) -> str:
+        delay, interval = self.limits.initial_delay, format_duration(self.limits.interval)
+        begin = f"{format_duration(delay)} after its first request" if delay else "its first request"
+        return f"measurements of the candidate count from {begin} on, one each {interval}: none yet"
 
     def _outside(self, value: float) -> bool:
         low, high = self.limits.min, self.limits.max
