@@ -70,3 +70,21 @@ def test_a_wrong_command_line_is_none_of_the_other_ends(run: Run) -> None:
     assert run("lint", "--nonsense")[0] == 64
     assert run("lint", "-f", str(EXAMPLE), "--scrape-interval", "often")[0] == 64
     assert run("nonsense")[0] == 64
+
+
+def test_a_folder_stands_for_its_manifests(run: Run, tmp_path: Path) -> None:
+    below = tmp_path / "below.yaml"  # a folder, whatever its name
+    below.mkdir()
+    (tmp_path / "one.yaml").write_text(EXAMPLE.read_text())
+    (tmp_path / "notes.txt").write_text("a: [\n")
+    (below / "two.yml").write_text(WRONG)
+    assert run("lint", "-f", str(tmp_path)) == (0, "1 ModelDeployment: 0 errors, 0 advice\n", "")
+    status, out, err = run("lint", "-R", "-f", str(tmp_path))
+    assert (status, err) == (1, "error: 2 ModelDeployments: 1 error, 0 advice\n")
+    assert out.startswith(f"{below / 'two.yml'}:")
+
+
+def test_a_folder_without_manifests_is_no_success(run: Run, tmp_path: Path) -> None:
+    status, out, err = run("lint", "-f", str(tmp_path))
+    assert (status, out) == (3, "")
+    assert f"{tmp_path} has no .yaml, .yml, .json; -R looks into folders below" in err

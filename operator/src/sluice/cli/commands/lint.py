@@ -1,7 +1,7 @@
 """`kubectl sluice lint`"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.text import Text
@@ -14,17 +14,23 @@ from sluice.cli.lint.finding import Finding, Severity
 from sluice.cli.lint.judge import judge
 from sluice.cli.options import duration, explained, out
 
+MANIFESTS: Final = (".yaml", ".yml", ".json")
+"""Files of a folder that are read, as kubectl has it."""
 STYLES = {Severity.ERROR: "red", Severity.ADVICE: "yellow"}
 
 
 def lint(
     filename: Annotated[
-        list[Path], typer.Option("--filename", "-f", help="A manifest, YAML or JSON; - for standard input. Repeatable.")
+        list[Path],
+        typer.Option(
+            "--filename", "-f", help="A manifest, YAML or JSON, or a folder of them; - for standard input. Repeatable."
+        ),
     ],
     more: Annotated[
         list[Path] | None,
         typer.Argument(metavar="FILE...", help="More manifests, as in -f *.yaml.", show_default=False),
     ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", "-R", help="Folders below a folder too.")] = False,
     scrape_interval: Annotated[str, typer.Option(help="How often Prometheus scrapes the model servers.")] = "5s",
     rps: Annotated[
         float | None,
@@ -40,7 +46,8 @@ def lint(
     around = Surroundings(duration(scrape_interval), rps)
     with explained():
         paths = (*filename, *(more or ()))
-        documents = [document for path in paths for document in documents_of(path)]
+        files = [file for path in paths for file in _manifests(path, recursive=recursive)]
+        documents = [document for file in files for document in documents_of(file)]
         if not documents:
             raise Unreadable(f"there is no {KIND} in {', '.join(map(_label, paths))}")
         found = [(document, finding) for document in documents for finding in _by_line(document, around)]
@@ -61,6 +68,17 @@ def documents_of(path: Path) -> list[Document]:
     except (OSError, UnicodeDecodeError) as error:
         raise Unreadable(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     return [document for document in read(_label(path), text) if document.ours]
+
+
+def _manifests(path: Path, *, recursive: bool) -> list[Path]:
+    """The files that a path stands for. Raises Unreadable for a folder without any."""
+    if not path.is_dir():
+        return [path]
+    inside = path.rglob("*") if recursive else path.iterdir()
+    files = sorted(one for one in inside if one.suffix in MANIFESTS and one.is_file())
+    if not files:
+        raise Unreadable(f"{path} has no {', '.join(MANIFESTS)}{'' if recursive else '; -R looks into folders below'}")
+    return files
 
 
 def _by_line(document: Document, around: Surroundings) -> list[Finding]:
