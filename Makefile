@@ -58,16 +58,8 @@ test-unit: $(ENV)  ## Unit tests; fails below the coverage of pyproject.toml, an
 test-simulation: $(ENV)  ## 500 simulated worlds and the planted bugs.
 	$(RUN) pytest tests/simulation --durations=5
 
-# Side by side: unit tests wait for processes that they start, and the simulation has work for those moments.
 .PHONY: test-fast
-test-fast: $(ENV)  ## All that needs no cluster.
-	@mkdir -p build
-	@$(MAKE) --no-print-directory test-simulation > build/test-simulation.log 2>&1 & simulation=$$!; \
-	trap 'kill $$simulation 2>/dev/null' EXIT; \
-	$(MAKE) --no-print-directory test-unit; unit=$$?; \
-	wait $$simulation; simulated=$$?; \
-	cat build/test-simulation.log; \
-	exit $$((unit || simulated))
+test-fast: test-unit test-simulation  ## All that needs no cluster.
 
 WORLDS ?= 10000
 
@@ -88,7 +80,7 @@ test-e2e: $(ENV)  ## Rollouts on the real cluster: several namespaces at once, t
 	$(RUN) pytest tests/e2e -m alone --durations=10
 
 .PHONY: test
-test: machine lint test-fast test-cluster  ## Everything; does all set-up itself.
+test: machine check test-fast test-cluster  ## Everything; does all set-up itself.
 
 ##@ see it work
 
