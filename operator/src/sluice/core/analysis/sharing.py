@@ -2,7 +2,8 @@
 
 The rollout's evidence is the weighted mean of the checks' e-values, sum of w_m E_m with the w summing to 1: again an
 e-value, whatever the dependence between the checks. It is at least w_m E_m, so one check alone reaches the limit at
-E_m >= 1/(alpha w_m), and several weak ones reach it together. People are shown each check against its own limit.
+E_m >= 1/(alpha w_m), and several weak ones reach it together. Checks of one rollout use the weights only, each against
+its own limit (see limits_of).
 
 Source: Vovk, Wang 2021 (merging e-values by their mean); Wang, Ramdas 2022 (e-BH).
 
