@@ -30,6 +30,11 @@ class OnDeadline(StrEnum):
     ROLLBACK = "Rollback"
 
 
+def at_least_one(field: str, why: str) -> dict[str, str]:
+    """A decimal, written as a string, of at least '1'."""
+    return cel(f"!self.matches(r'{DECIMAL_PATTERN}') || double(self) >= 1.0", f"{field} must be at least '1': {why}")
+
+
 class VersusStable(Schema):
     """How much worse than stable the candidate may be."""
 
@@ -38,18 +43,45 @@ class VersusStable(Schema):
         Field(
             description="Tolerated ratio of the candidate's share to stable's; a decimal as a string, at least '1'. "
             "Few pods are tolerated more, as two pods of a revision differ by themselves: 1.59 for one against three.",
-            json_schema_extra=validated(
-                cel(
-                    f"!self.matches(r'{DECIMAL_PATTERN}') || double(self) >= 1.0",
-                    "ratio must be at least '1': a candidate as good as stable would fail",
-                )
-            ),
+            json_schema_extra=validated(at_least_one("ratio", "a candidate as good as stable would fail")),
         ),
     ] = Decimal("1.1")
     margin: Annotated[
         Percent,
         Field(description="Tolerated on top of the ratio, e.g. 0.05%: a stable without losses makes one no scandal."),
     ] = Decimal("0.0005")
+    pod_spread: Annotated[
+        Percent,
+        Field(
+            description="How much the shares of two pods of one revision differ by themselves, as a standard deviation "
+            "of their logarithm. 0% if they are alike: then ratio alone is tolerated, however few the pods are."
+        ),
+    ] = Decimal("0.2")
+
+
+class SlowerThanStable(Schema):
+    """How much slower than stable the candidate may be."""
+
+    slowdown: Annotated[
+        Number,
+        Field(
+            description="Each request may take so many times as long as with stable; a decimal as a string, at least "
+            "'1'. Few pods are tolerated more, as two pods of a revision differ by themselves: 1.155 for one against "
+            "three.",
+            json_schema_extra=validated(at_least_one("slowdown", "a candidate as fast as stable would fail")),
+        ),
+    ] = Decimal("1.05")
+    margin: Annotated[
+        Percent,
+        Field(description="Share of slow requests that is tolerated on top, at each bucket bound, e.g. 0.2%."),
+    ] = Decimal("0.002")
+    pod_spread: Annotated[
+        Percent,
+        Field(
+            description="How much the latencies of two pods of one revision differ by themselves, as a standard "
+            "deviation of their logarithm. 0% if they are alike: then slowdown alone is tolerated."
+        ),
+    ] = Decimal("0.05")
 
 
 class RateCheck(Schema):
@@ -81,23 +113,38 @@ class RateCheck(Schema):
 
 
 class LatencyCheck(Schema):
-    """A share of the candidate's requests that may be slower than an objective."""
+    """Slowness: a share of requests above an objective, a slow-down against stable, or both.
 
+    Each pod is left out until it has answered 200 requests and 30 s have passed since the first, at most 5 minutes.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra=validated(
+            cel("has(self.slo) || has(self.versusStable)", "latency needs slo, versusStable or both"),
+        )
+    )
     slo: Annotated[
-        Duration,
+        Duration | None,
         Field(
             description="A request slower than this counts, e.g. 250ms. Must be a bucket bound of the runtime's "
             "latency histogram.",
             json_schema_extra=validated(positive("slo", "250ms")),
         ),
-    ] = timedelta(seconds=1)
+    ] = None
     max_share_above: Annotated[
         Percent,
         Field(
-            description="Largest tolerated share of requests slower than slo, e.g. 1%.",
+            description="Largest tolerated share of requests slower than slo, e.g. 1%. Says nothing without slo.",
             json_schema_extra=validated(share("maxShareAbove")),
         ),
     ] = Decimal("0.05")
+    versus_stable: Annotated[
+        SlowerThanStable | None,
+        Field(
+            description="How much slower than stable at the same time requests may be, judged at every bucket bound "
+            "that both histograms have. Needs 5 minutes of stable's answers, usually those before the rollout."
+        ),
+    ] = None
 
 
 class PrometheusCheck(Schema):
@@ -198,8 +245,8 @@ class Check(Schema):
 
 
 DEFAULT_CHECKS: Final = (
-    Check(name="errors", type="Rate", rate=RateCheck(max=Decimal("0.05"))),
-    Check(name="latency", type="Latency", latency=LatencyCheck()),
+    Check(name="errors", type="Rate", rate=RateCheck(versus_stable=VersusStable())),
+    Check(name="latency", type="Latency", latency=LatencyCheck(versus_stable=SlowerThanStable())),
 )
 
 
@@ -256,7 +303,7 @@ class Analysis(Schema):
         tuple[Check, ...],
         Field(
             max_length=32,
-            description="Checks by name. Absent: errors at most 5%, and at most 5% slower than 1s.",
+            description="Checks by name. Absent: errors and latency, each compared with stable.",
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
         ),
     ] = DEFAULT_CHECKS

@@ -18,6 +18,7 @@ from sluice.api.analysis import (
     OnFail,
     PrometheusCheck,
     RateCheck,
+    SlowerThanStable,
     VersusStable,
 )
 from sluice.api.quantities import Duration
@@ -44,6 +45,7 @@ __all__ = [
     "RouteMatch",
     "RuntimeRef",
     "Schema",
+    "SlowerThanStable",
     "Spec",
     "Strategy",
     "Traffic",

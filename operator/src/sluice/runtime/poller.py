@@ -190,9 +190,9 @@ class Poller:
                 self._blind(watched, HISTORY, failure)
                 return
             log.warning("stable's past is not told", rollout=watched.key, problem=failure.message)
-            watched.judge.remember(None)
+            watched.judge.remember(question, None)
         else:
-            watched.judge.remember(answer)
+            watched.judge.remember(question, answer)
 
     async def _read(self, group: Sequence[Watched], until: float, *, past: bool = False) -> None:
         """Reads all metrics of these rollouts up to `until` (seconds since the epoch).

@@ -1,5 +1,7 @@
 """Two arms whose scrapes come at different times: one evidence, however the answers are cut."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import isfinite, log
 
 import numpy as np
@@ -7,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.core.analysis.comparison import KEPT, PATIENCE, Comparison
+from sluice.core.analysis.comparison import KEPT, PATIENCE, Arm, Comparison, Counts
 from sluice.core.analysis.eprocess import log_evidence, nothing_bet, open_epoch
+from sluice.core.analysis.rate_bets import RateBets, RateState
 from sluice.core.analysis.rates import tolerated_ratio, two_sample_bet
 
 SCRAPE = tuple[float, str, str, int, int]
@@ -31,35 +34,42 @@ def scrapes(seconds: int, bad: float, base: float, interval: int = 2, rate: floa
     return sorted(found)
 
 
-def evidence(found: list[SCRAPE], step: float = 1.0, **settings: float) -> Comparison:
+def begun(**settings: float) -> Comparison[RateState]:
+    """A comparison of shares, from time 0 on."""
+    test: Comparison[RateState] = Comparison(origin=0)
+    test.begin(RateBets(phi=1.0, **settings))
+    return test
+
+
+def evidence(found: list[SCRAPE], step: float = 1.0, **settings: float) -> Comparison[RateState]:
     """Read in pieces of `step` seconds."""
-    test = Comparison(origin=0, phi=1.0, **settings)  # type: ignore[arg-type]
+    test = begun(**settings)
     end = max(time for time, *_ in found) + 2
     read, until = 0, 0.0
     while until < end:
         until += step
         while read < len(found) and found[read][0] <= until:
             time, arm, pod, n, x = found[read]
-            test.add(time, arm, pod, n, x)  # type: ignore[arg-type]
+            test.add(time, arm, pod, n, np.array([x]))  # type: ignore[arg-type]
             read += 1
         test.settle(until)
     return test
 
 
 def test_one_poll_is_the_bet_of_its_counts() -> None:
-    test = Comparison(origin=0, phi=1.0)
-    test.add(0.3, "candidate", "c", 20, 10)
+    test = begun()
+    test.add(0.3, "candidate", "c", 20, np.array([10]))
     for pod in ("s1", "s2", "s3"):
-        test.add(0.5, "stable", pod, 60, 1)
+        test.add(0.5, "stable", pod, 60, np.array([1]))
     test.settle(1)
     wealth = two_sample_bet(open_epoch(nothing_bet(), 1), 20, 10, 180, 3, tolerated_ratio(1, 3), 0.0005)
     assert test.log_e == pytest.approx(float(log_evidence(wealth, 1)))
 
 
 def test_nothing_is_concluded_before_the_window_has_ended() -> None:
-    test = Comparison(origin=0, phi=1.0)
-    test.add(0.3, "candidate", "c", 20, 20)
-    test.add(0.5, "stable", "s", 180, 0)
+    test = begun()
+    test.add(0.3, "candidate", "c", 20, np.array([20]))
+    test.add(0.5, "stable", "s", 180, np.array([0]))
     test.settle(0.99)
     assert test.log_e == 0
     test.settle(1.0)
@@ -83,41 +93,42 @@ def test_however_the_history_is_cut_the_evidence_is_the_same(step: float) -> Non
     found = scrapes(240, 0.03, 0.01)
     whole = evidence(found, promotion_margin=0.01)
     cut = evidence(found, step, promotion_margin=0.01)
-    assert (cut.log_e, cut.peak, cut.log_c, cut.total) == (whole.log_e, whole.peak, whole.log_c, whole.total)
+    assert (cut.log_e, cut.peak, cut.log_c) == (whole.log_e, whole.peak, whole.log_c)
+    assert (cut.total.n1, cut.total.x1, cut.total.n0) == (whole.total.n1, whole.total.x1, whole.total.n0)
 
 
 def test_a_late_sample_counts_where_it_belongs() -> None:
     found = scrapes(60, 0.2, 0.01)
     late = next(s for s in found if s[0] > 20 and s[1] == "candidate")
-    test = Comparison(origin=0, phi=1.0)
+    test = begun()
     for time, arm, pod, n, x in found:
         if (time, arm) != late[:2]:
-            test.add(time, arm, pod, n, x)  # type: ignore[arg-type]
+            test.add(time, arm, pod, n, np.array([x]))  # type: ignore[arg-type]
     test.settle(70)
-    test.add(*late)  # type: ignore[arg-type]
+    test.add(*late[:4], np.array([late[4]]))  # type: ignore[arg-type]
     test.settle(70)
     assert test.log_e == evidence(found).log_e
 
 
 def test_a_busy_hour_of_stable_is_not_compared_with_the_first_second_of_the_candidate() -> None:
     """Stable failed a lot in the past; the candidate fails as much as stable does now."""
-    test = Comparison(origin=0, phi=1.0)
+    test = begun()
     for second in range(1000):
-        test.add(second + 0.5, "stable", "s", 200, 0)
+        test.add(second + 0.5, "stable", "s", 200, np.array([0]))
     test.settle(1000)
-    test.add(1000 + PATIENCE + 0.5, "candidate", "c", 20, 4)
-    test.add(1000 + PATIENCE + 0.6, "stable", "s", 180, 36)
+    test.add(1000 + PATIENCE + 0.5, "candidate", "c", 20, np.array([4]))
+    test.add(1000 + PATIENCE + 0.6, "stable", "s", 180, np.array([36]))
     test.settle(1002 + PATIENCE)
     assert test.log_e < log(3)
 
 
 def test_only_what_was_compared_is_told() -> None:
     """Stable goes on serving while the candidate waits: words about that would change for ever."""
-    test = Comparison(origin=0, phi=1.0)
-    test.add(0.5, "candidate", "c", 20, 1)
-    test.add(0.6, "stable", "s", 180, 2)
+    test = begun()
+    test.add(0.5, "candidate", "c", 20, np.array([1]))
+    test.add(0.6, "stable", "s", 180, np.array([2]))
     for second in range(1, 50):
-        test.add(second + 0.6, "stable", "s", 180, 2)
+        test.add(second + 0.6, "stable", "s", 180, np.array([2]))
     test.settle(60)
     assert (test.compared.n1, test.compared.n0) == (20, 180)
     assert test.total.n0 == 50 * 180
@@ -144,20 +155,63 @@ def test_a_healthy_candidate_is_certified_and_one_at_the_margin_is_not() -> None
     )
 )  # fmt: skip
 def test_any_counts_in_any_order_give_a_number(found: list[SCRAPE]) -> None:
-    test = Comparison(origin=0, phi=1.0, promotion_margin=0.002)
+    test = begun(promotion_margin=0.002)
     for time, arm, pod, n, x in found:
-        test.add(time, arm, pod, n, x)  # type: ignore[arg-type]
+        test.add(time, arm, pod, n, np.array([x]))  # type: ignore[arg-type]
         test.settle(time)
     test.settle(1000)
     assert all(map(isfinite, (test.log_e, test.log_c, test.peak, test.peak_c)))
 
 
 def test_before_the_overdispersion_is_known_nothing_is_computed() -> None:
-    test = Comparison(origin=0)
+    test: Comparison[RateState] = Comparison(origin=0)
     for time, arm, pod, n, x in scrapes(60, 0.5, 0.001):
-        test.add(time, arm, pod, n, x)  # type: ignore[arg-type]
+        test.add(time, arm, pod, n, np.array([x]))  # type: ignore[arg-type]
         test.settle(time)
     assert (test.log_e, test.peak) == (0, 0)
-    test.phi = 1.0
+    assert not test.begun
+    test.begin(RateBets(phi=1.0))
     test.settle(62)
     assert test.peak == evidence(scrapes(60, 0.5, 0.001)).peak
+
+
+def test_what_is_bet_is_fixed_once() -> None:
+    with pytest.raises(ValueError, match="fixed once"):
+        begun().begin(RateBets(phi=2.0))
+
+
+@dataclass
+class Diary:
+    """Bets nothing and writes down what it is given."""
+
+    pages: list[str] = field(default_factory=list)
+
+    def nothing(self) -> tuple[str, ...]:
+        return ()
+
+    def remember(self, state: tuple[str, ...], counts: Counts, index: int) -> tuple[str, ...]:
+        return (*state, f"{index}: remembers {counts.n0:.0f}")
+
+    def compare(
+        self, state: tuple[str, ...], counts: Counts, index: int, pods: Mapping[Arm, int]
+    ) -> tuple[str, ...]:
+        return (*state, f"{index}: compares {counts.n1:.0f} with {counts.n0:.0f}")
+
+    def evidence(self, state: tuple[str, ...]) -> float:
+        return 0.0
+
+    certificate = evidence
+
+
+def test_what_is_compared_with_nothing_is_remembered_when_its_time_has_come() -> None:
+    """Before the origin at once, after it when the candidate did not come in time."""
+    test: Comparison[tuple[str, ...]] = Comparison(origin=100)
+    test.begin(Diary())
+    test.add(40.5, "candidate", "c", 5, np.array([0]))  # no request of this rollout
+    test.add(50.5, "stable", "s", 10, np.array([0]))
+    test.add(100.5, "stable", "s", 20, np.array([0]))
+    test.add(101.5, "stable", "s", 30, np.array([0]))
+    test.add(100 + PATIENCE + 0.5, "candidate", "c", 1, np.array([0]))
+    test.settle(300)
+    assert test.state == ("-50: remembers 10", "0: remembers 20", f"{PATIENCE}: compares 1 with 30")
+    assert (test.total.n1, test.total.n0) == (1, 50)

@@ -59,8 +59,23 @@ async def test_few_requests_show_nothing_yet(world: Any) -> None:
     assert world.verdicts() == ["Undecided", "Undecided"]
     world.store.scrape(6, ok=150)
     await world.run(7)
-    assert world.verdicts() == ["Certified", "Certified"]
+    assert world.verdicts() == ["Certified", "Undecided"]
     assert all(check.required for check in world.observe().checks)
+
+
+async def test_a_cold_pod_says_nothing_about_latency(world: Any) -> None:
+    """200 requests and 30 s after its first request it does, however slow it was before."""
+    world.poller.track("flights", world.subject(world.latency))
+    for second in range(2, 62, 2):
+        world.store.scrape(second, ok=20 * second, slow=min(20 * second, 600))
+    await world.run(33)
+    [latency] = world.observe().checks
+    assert latency.verdict == "Undecided"
+    assert latency.message == "no request of a warm pod yet: each is left out for its first 200 requests and 30s"
+    await world.run(35)
+    assert world.observe().checks[0].message == "0 of 40 requests were slower than 250ms (0.00%), at most 5% allowed"
+    await world.run(50)
+    assert world.verdicts() == ["Certified"]
 
 
 async def test_what_is_not_required_or_only_reported_waits_for_no_certificate(world: Any) -> None:
@@ -86,9 +101,9 @@ async def test_half_of_the_answers_failing_fails_at_the_first_scrape_that_shows_
 
 async def test_slow_answers_fail_the_latency_check_alone(world: Any) -> None:
     world.poller.track("flights", world.subject())
-    for second in (2, 4, 6):
+    for second in range(2, 40, 2):
         world.store.scrape(second, ok=20 * second, slow=10 * second)
-    await world.run(7)
+    await world.run(39)
     assert world.verdicts() == ["Certified", "Fail"]
     assert world.observe().checks[1].message == (
         "60 of 120 requests were slower than 250ms (50.00%), at most 5% allowed"
@@ -219,11 +234,12 @@ async def test_requests_without_a_histogram_are_a_query_error_of_the_latency_che
 @pytest.mark.parametrize("spelling", ["0.25", "0.250", "0.2500"])
 async def test_a_bound_is_compared_as_a_number(world: Any, spelling: str) -> None:
     world.poller.track("flights", world.subject(world.latency))
-    world.store.put("up", 2, 1)
-    world.store.put("up", 4, 1)
-    world.store.put("http_request_duration_seconds_bucket", 4, 1, le=spelling)
-    world.store.put("http_request_duration_seconds_bucket", 4, 20, le="+Inf")
-    await world.run(5)
+    for second in (2, 4, 36, 40):
+        world.store.put("up", second, 1)
+    for second, quick, every in ((4, 201, 201), (36, 201, 201), (40, 202, 221)):
+        world.store.put("http_request_duration_seconds_bucket", second, quick, le=spelling)
+        world.store.put("http_request_duration_seconds_bucket", second, every, le="+Inf")
+    await world.run(41)
     assert world.observe().checks[0].message.startswith("19 of 20 requests were slower")
 
 

@@ -2,13 +2,15 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 from sluice.api.v1alpha1 import Check, RateCheck, VersusStable
-from sluice.core.analysis.history import counts_by_block
+from sluice.core.analysis.exposure import failed_requests
+from sluice.core.analysis.history import past_of
 from sluice.core.metrics import MetricPreset, Series
 from sluice.ports import ProviderError, QueryError
 
@@ -205,6 +207,7 @@ def test_the_past_is_counted_by_pod_and_block(world: Any, resets: bool) -> None:
 
     after = 15.0 if resets else 115.0
     answer = [series("a", "200", [0, 100, after]), series("a", "500", [0, 2, 2]), series("b", "200", [50, 60, 80])]
-    requests, losses = counts_by_block(world.preset, answer)
-    assert requests.tolist() == [[102, 15], [10, 20]]
-    assert losses.tolist() == [[2, 0], [0, 0]]
+    past = past_of(partial(failed_requests, world.preset), 1, answer)
+    assert past.requests.tolist() == [[102, 15], [10, 20]]
+    assert past.losses[..., 0].tolist() == [[2, 0], [0, 0]]
+    assert past.seconds == 240

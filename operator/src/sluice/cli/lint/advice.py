@@ -108,7 +108,7 @@ def _slo_is_a_bound(spec: Spec, _: Surroundings) -> Iterator[Finding]:
     if spec.runtime.name != OWN_SERVER:
         return
     for number, check in enumerate(spec.analysis.checks):
-        if check.latency is None:
+        if check.latency is None or check.latency.slo is None:
             continue
         slo = check.latency.slo.total_seconds()
         if slo not in LATENCY_BOUNDS:

@@ -114,7 +114,12 @@ def _rate_limit(value: Any) -> Iterator[Breach]:
         yield _HERE
 
 
-def _ratio(value: Any) -> Iterator[Breach]:
+def _latency_limit(value: Any) -> Iterator[Breach]:
+    if value.get("slo") is None and value.get("versusStable") is None:
+        yield _HERE
+
+
+def _at_least_one(value: Any) -> Iterator[Breach]:
     if re.search(DECIMAL_PATTERN, value) and Decimal(value) < 1:
         yield _HERE
 
@@ -157,7 +162,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "two steps have the same name; names of steps must differ": _step_names_differ,
     "set exactly the member that type names (Rate: rate, Latency: latency, Prometheus: prometheus)": _check_member,
     "rate needs max, versusStable or both": _rate_limit,
-    "ratio must be at least '1': a candidate as good as stable would fail": _ratio,
+    "latency needs slo, versusStable or both": _latency_limit,
+    "ratio must be at least '1': a candidate as good as stable would fail": _at_least_one,
+    "slowdown must be at least '1': a candidate as fast as stable would fail": _at_least_one,
     "prometheus needs min, max or both, else the check says nothing": _some_threshold,
     "min is above max, so every measurement would fail; raise max or lower min": _min_below_max,
     "interval must be at least 1s": _interval,

@@ -8,17 +8,17 @@ hour of stable is never compared with a candidate's first second.
 A sample that arrives late is counted into the window it belongs to, and what followed is computed again; windows older
 than KEPT are closed. So the numbers do not depend on how a history was cut into answers, and a restarted operator that
 reads the history again comes to the same ones.
+
+What is made of two arms' counts is not decided here: see Bets.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from dataclasses import dataclass, field
+from typing import Final, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from sluice.core.analysis.certificate import TOLERATED_RATIO
-from sluice.core.analysis.eprocess import PROMOTION_GRID, Floats, log_evidence, nothing_bet, open_epoch
-from sluice.core.analysis.rates import LEAST_RATIO, MARGIN, POD_SPREAD, tolerated_ratio, two_sample_bet
+from sluice.core.analysis.eprocess import Floats
 
 WINDOW: Final = 1.0
 """Seconds of sample time in one poll."""
@@ -26,25 +26,51 @@ PATIENCE: Final = 90
 """Windows for which counts of one arm wait for the other's."""
 WITH_TRAFFIC: Final = 60
 """Windows within which a pod must have had a request to count as one with traffic."""
-KEPT: Final = 120
-"""Newest windows into which a late sample is still counted."""
-EPOCH: Final = 60
-"""Windows of one epoch: new mass enters at most this often, and only when something is compared."""
+KEPT: Final = 60
+"""Newest windows into which a late sample is still counted; not fewer than WITH_TRAFFIC."""
 
 Arm = Literal["candidate", "stable"]
+State = TypeVar("State")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Counts:
-    """What both arms did: requests (n) and losses (x) of the candidate (1) and of stable (0)."""
+    """What both arms did: requests (n) and losses (x) of the candidate (1) and of stable (0).
 
-    n1: float = 0.0
-    x1: float = 0.0
-    n0: float = 0.0
-    x0: float = 0.0
+    x1, x0: one number for each way to lose, (ways,): for errors one, for latency one for each bucket bound.
+    """
+
+    n1: float
+    x1: Floats
+    n0: float
+    x0: Floats
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(self.n1 + other.n1, self.x1 + other.x1, self.n0 + other.n0, self.x0 + other.x0)
+
+
+def no_counts(ways: int) -> Counts:
+    """Nothing counted."""
+    return Counts(0.0, np.zeros(ways), 0.0, np.zeros(ways))
+
+
+class Bets(Protocol[State]):
+    """What is made of the counts. A state is all that is left of the past; none is ever changed."""
+
+    def nothing(self) -> State:
+        """Before the first count."""
+
+    def remember(self, state: State, counts: Counts, index: int) -> State:
+        """Learns from counts of stable that are compared with nothing. index: number of their window."""
+
+    def compare(self, state: State, counts: Counts, index: int, pods: Mapping[Arm, int]) -> State:
+        """Bets on counts of both arms. index: number of the window; pods: of each arm, those with traffic."""
+
+    def evidence(self, state: State) -> float:
+        """ln of the evidence for a rollback."""
+
+    def certificate(self, state: State) -> float:
+        """ln of the evidence for a promotion."""
 
 
 @dataclass(slots=True)
@@ -52,85 +78,101 @@ class _Window:
     """index: number of the window since the origin. pods: of each arm, those with requests in it."""
 
     index: int
-    counts: Counts = Counts()
+    counts: Counts
     pods: dict[Arm, set[str]] = field(default_factory=lambda: {"candidate": set(), "stable": set()})
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class _After(Generic[State]):
     """What is left after a window. waiting: counts that were not compared yet, with their windows. compared: all that
     were."""
 
-    rollback: Floats
-    promotion: Floats
-    epochs: int = 0
-    epoch: int = -1
+    state: State
+    compared: Counts
     waiting: tuple[tuple[int, Counts], ...] = ()
-    compared: Counts = Counts()
 
 
-@dataclass(slots=True)
-class Comparison:
-    """Is the candidate's share of losses above `ratio` times stable's plus `margin`; and is it shown not to be?
+class Comparison(Generic[State]):
+    """Is the candidate worse than stable; and is it shown not to be?
 
-    origin: seconds since the epoch from which windows are counted. ratio: least tolerated ratio; more where few pods
-    are compared. margin: tolerated share on top. promotion_margin: that of the certificate, None: none is possible.
-    phi: overdispersion; None: not known yet, so nothing is computed. log_e, log_c: ln of the evidence for a rollback,
-    for a promotion; peak, peak_c: their largest.
+    origin: seconds since the epoch from which windows are counted: what was before it is compared with nothing, but
+    remembered. ways: number of ways to lose. `begin` says what is bet; before, counts are kept and nothing is computed.
     """
 
-    origin: float
-    ratio: float = LEAST_RATIO
-    margin: float = MARGIN
-    promotion_margin: float | None = None
-    phi: float | None = None
-    pod_spread: float = POD_SPREAD
-    total: Counts = Counts()
-    """All that was counted."""
-    compared: Counts = Counts()
-    """What of it was compared: requests of stable while the candidate had none say nothing."""
-    log_e: float = 0.0
-    log_c: float = 0.0
-    peak: float = 0.0
-    peak_c: float = 0.0
-    _windows: list[_Window] = field(default_factory=list)
-    _after: list[_State] = field(default_factory=list)
-    """After each of the windows that are settled."""
-    _before: _State = field(
-        default_factory=lambda: _State(nothing_bet(), np.full(len(PROMOTION_GRID), -np.log(len(PROMOTION_GRID))))
-    )
-    """Before the first window that is kept."""
+    def __init__(self, origin: float, ways: int = 1) -> None:
+        self.origin = origin
+        self.ways = ways
+        self.total = no_counts(ways)
+        """All that was counted since the origin."""
+        self.compared = no_counts(ways)
+        """What of it was compared: requests of stable while the candidate had none say nothing."""
+        self.log_e = 0.0
+        """ln of the evidence for a rollback now."""
+        self.log_c = 0.0
+        """The same for a promotion."""
+        self.peak = 0.0
+        """The largest log_e so far."""
+        self.peak_c = 0.0
+        """The largest log_c so far."""
+        self._bets: Bets[State] | None = None
+        self._windows: list[_Window] = []
+        self._after: list[_After[State]] = []
+        """After each of the windows that are settled."""
+        self._before: _After[State] | None = None
+        """Before the first window that is kept; None before `begin`."""
 
-    def add(self, time: float, arm: Arm, pod: str, requests: float, losses: float) -> None:
-        """Counts of one scrape of one pod at `time`; a scrape without requests changes nothing."""
-        if requests <= 0 or time <= self.origin:
+    @property
+    def begun(self) -> bool:
+        """Whether it is known what is bet."""
+        return self._bets is not None
+
+    @property
+    def state(self) -> State | None:
+        """What is left after the last window that was settled; None before `begin`."""
+        last = self._after[-1] if self._after else self._before
+        return last.state if last else None
+
+    def begin(self, bets: Bets[State]) -> None:
+        """From now on all that was and will be counted is computed. Called once."""
+        if self._bets is not None:
+            raise ValueError("the bets of a comparison are fixed once: its evidence would belong to neither of them")
+        self._bets = bets
+        self._before = _After(bets.nothing(), no_counts(self.ways))
+
+    def add(self, time: float, arm: Arm, pod: str, requests: float, losses: Floats) -> None:
+        """Counts of one scrape of one pod at `time`; a scrape without requests changes nothing. losses: (ways,)."""
+        if requests <= 0 or (time <= self.origin and arm == "candidate"):
             return
-        losses = min(max(losses, 0.0), requests)
-        counts = Counts(n1=requests, x1=losses) if arm == "candidate" else Counts(n0=requests, x0=losses)
+        lost, none = np.clip(losses, 0.0, requests), np.zeros(self.ways)
+        counts = Counts(requests, lost, 0.0, none) if arm == "candidate" else Counts(0.0, none, requests, lost)
         at = self._place(int((time - self.origin) // WINDOW))
         window = self._windows[at]
         window.counts += counts
         window.pods[arm].add(pod)
-        self.total += counts
+        if time > self.origin:
+            self.total += counts
         del self._after[at:]
 
     def settle(self, until: float) -> None:
         """Computes all windows that ended by `until` (seconds since the epoch), up to which both arms were read."""
-        if self.phi is None:
+        bets, before = self._bets, self._before
+        if bets is None or before is None:
             return
         last = int((until - self.origin) // WINDOW)
         while len(self._after) < len(self._windows) and self._windows[len(self._after)].index < last:
-            self._compute(len(self._after), self.phi)
+            at = len(self._after)
+            self._after.append(self._compute(bets, self._after[at - 1] if at else before, at))
             if len(self._after) > 2 * KEPT:
-                self._close()
-        self._close()
+                before = self._close(before)
+        self._before = self._close(before)
 
-    def _close(self) -> None:
-        """Forgets the oldest windows that are settled, down to KEPT."""
+    def _close(self, before: _After[State]) -> _After[State]:
+        """Forgets the oldest windows that are settled, down to KEPT. Returns what was before those that are left."""
         surplus = min(len(self._windows) - KEPT, len(self._after))
         if surplus > 0:
-            self._before = self._after[surplus - 1]
+            before = self._after[surplus - 1]
             del self._after[:surplus], self._windows[:surplus]
+        return before
 
     def _place(self, index: int) -> int:
         at = len(self._windows)
@@ -138,35 +180,26 @@ class Comparison:
             at -= 1
         if at and self._windows[at - 1].index == index:
             return at - 1
-        self._windows.insert(at, _Window(index))
+        self._windows.insert(at, _Window(index, no_counts(self.ways)))
         del self._after[at:]
         return at
 
-    def _compute(self, at: int, phi: float) -> None:
-        window, state = self._windows[at], self._after[at - 1] if at else self._before
-        waiting = (*(w for w in state.waiting if w[0] > window.index - PATIENCE), (window.index, window.counts))
-        counts = sum((c for _, c in waiting), Counts())
-        if counts.n1 <= 0 or counts.n0 <= 0:
-            self._after.append(replace(state, waiting=waiting))
-            return
-        epoch = window.index // EPOCH
-        rollback, epochs = state.rollback, state.epochs
-        if epoch != state.epoch:
-            epochs += 1
-            rollback = open_epoch(rollback, epochs)
-        pods = self._pods(at)
-        ratio = tolerated_ratio(pods["candidate"], pods["stable"], self.pod_spread, self.ratio)
-        numbers = (counts.n1, counts.x1, counts.n0, counts.x0)
-        rollback = two_sample_bet(rollback, *numbers, ratio, self.margin, phi)
-        promotion = state.promotion
-        if self.promotion_margin is not None:
-            promotion = two_sample_bet(promotion, *numbers, TOLERATED_RATIO, self.promotion_margin, phi, PROMOTION_GRID)
-            self.log_c = float(np.logaddexp.reduce(promotion))
-            self.peak_c = max(self.peak_c, self.log_c)
-        self.log_e = float(log_evidence(rollback, epochs))
-        self.peak = max(self.peak, self.log_e)
-        self.compared = state.compared + counts
-        self._after.append(_State(rollback, promotion, epochs, epoch, compared=self.compared))
+    def _compute(self, bets: Bets[State], before: _After[State], at: int) -> _After[State]:
+        window, state = self._windows[at], before.state
+        if window.index < 0:
+            return _After(bets.remember(state, window.counts, window.index), before.compared)
+        waiting = [*before.waiting, (window.index, window.counts)]
+        while waiting[0][0] <= window.index - PATIENCE:
+            index, dropped = waiting.pop(0)
+            state = bets.remember(state, dropped, index)
+        if not any(c.n1 for _, c in waiting) or not any(c.n0 for _, c in waiting):
+            return _After(state, before.compared, tuple(waiting))
+        counts = sum((c for _, c in waiting[1:]), waiting[0][1])
+        state = bets.compare(state, counts, window.index, self._pods(at))
+        self.log_e, self.log_c = bets.evidence(state), bets.certificate(state)
+        self.peak, self.peak_c = max(self.peak, self.log_e), max(self.peak_c, self.log_c)
+        self.compared = before.compared + counts
+        return _After(state, self.compared)
 
     def _pods(self, at: int) -> Mapping[Arm, int]:
         """Pods of each arm that had a request lately; at least one, as there is something to compare."""

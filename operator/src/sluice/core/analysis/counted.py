@@ -1,137 +1,105 @@
-"""Checks on counted requests: which requests are a loss, and which metric and bucket bounds does that take?"""
+"""Checks on counted requests: which requests are a loss, which metric and bucket bounds does that take, and what does it
+say?"""
 
-import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from functools import partial
-from math import inf, isclose, log
+from math import inf, log
+from typing import Any
 
-from sluice.api.v1alpha1 import Check, OnFail
-from sluice.core.analysis.comparison import Arm, Comparison, Counts
+import numpy as np
+
+from sluice.api.v1alpha1 import Check, LatencyCheck, OnFail, RateCheck
+from sluice.core.analysis.certificate import promotion_margin
+from sluice.core.analysis.comparison import Arm, Comparison
 from sluice.core.analysis.counters import Delta
-from sluice.core.analysis.eprocess import MaximumTest
-from sluice.core.analysis.wording import missing_bound
+from sluice.core.analysis.eprocess import Floats, MaximumTest
+from sluice.core.analysis.exposure import (
+    Exposure,
+    bounds_seen,
+    failed_requests,
+    has_bound,
+    in_order,
+    position_of,
+    shared_bounds,
+    slow_requests,
+)
+from sluice.core.analysis.history import Past, past_of
+from sluice.core.analysis.latency import HISTORY_SECONDS
+from sluice.core.analysis.overdispersion import overdispersion
+from sluice.core.analysis.rate_bets import RateBets
+from sluice.core.analysis.slowdown_bets import SlownessState, SlowdownBets, proof_bound
+from sluice.core.analysis.warmup import WarmUp
+from sluice.core.analysis.wording import (
+    errors_told,
+    missing_bound,
+    objective_told,
+    slowdown_told,
+    still_cold,
+    unknown_bounds,
+)
 from sluice.core.metrics import MetricPreset, Series
 
-LabelSet = tuple[tuple[str, str], ...]
 
-
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """What the candidate did in the scrapes of one moment.
-
-    time: seconds since the epoch. requests, losses: counts, losses <= requests.
-    """
-
-    time: float
-    requests: float
-    losses: float
-
-
-def failed_requests(preset: MetricPreset, deltas: Iterable[Delta]) -> list[Exposure]:
-    """Answered requests and those with a failure's code, by moment, in the order of time."""
-    failure = re.compile(preset.failure_pattern)
-    sums: dict[float, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for delta in deltas:
-        sums[delta.time][0] += delta.amount
-        if failure.fullmatch(delta.labels.get(preset.code_label, "")):
-            sums[delta.time][1] += delta.amount
-    return [Exposure(time, n, x) for time, (n, x) in sorted(sums.items())]
-
-
-def slow_requests(slo: float, deltas: Iterable[Delta]) -> list[Exposure]:
-    """Observed requests and those above `slo` seconds, by moment, in the order of time.
-
-    A bucket counts what is at most its bound, so the slow ones are the count less the bucket. Where only one of the two
-    was scraped nothing is counted: a missing bucket would make every request a slow one.
-    """
-    pairs: dict[tuple[float, LabelSet], dict[bool, float]] = defaultdict(dict)
-    for delta in deltas:
-        bound = bound_of(delta.labels.get("le", ""))
-        if bound is not None and (bound == inf or same_bound(bound, slo)):
-            rest = tuple(sorted((k, v) for k, v in delta.labels.items() if k != "le"))
-            pairs[delta.time, rest][bound == inf] = delta.amount
-    sums: dict[float, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for (time, _), pair in pairs.items():
-        if len(pair) == 2:
-            sums[time][0] += pair[True]
-            sums[time][1] += max(pair[True] - pair[False], 0.0)
-    return [Exposure(time, n, x) for time, (n, x) in sorted(sums.items())]
-
-
-def bound_of(text: str) -> float | None:
-    """The number in a label `le`; None if it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def same_bound(one: float, other: float) -> bool:
-    """Equality of two bucket bounds in seconds: "0.25", "2.5e-01" and 250 ms are the same."""
-    return isclose(one, other, rel_tol=1e-6)
-
-
-def has_bound(bounds: Iterable[float], slo: float) -> bool:
-    """Whether one of the bounds is the objective."""
-    return any(same_bound(bound, slo) for bound in bounds)
-
-
-def bounds_seen(answer: Iterable[Series]) -> set[float]:
-    """The bucket bounds in an answer, infinity included."""
-    return {b for series in answer if (b := bound_of(series.labels.get("le", ""))) is not None}
-
-
-Exposed = Mapping[str, list[Exposure]]
-"""Exposures by pod."""
-
-
-def by_pod(exposures: Callable[[list[Delta]], list[Exposure]], deltas: Iterable[Delta]) -> Exposed:
-    """What each pod did, in the order of time."""
-    found: dict[str, list[Delta]] = defaultdict(list)
-    for delta in deltas:
-        found[delta.labels.get("pod", "")].append(delta)
-    return {pod: exposures(own) for pod, own in found.items()}
-
-
-@dataclass(slots=True)
-class Counted:
+class Counted(ABC):
     """One check of type Rate or Latency with its evidence.
 
-    metric, stable_metric: the counters it reads of the candidate and of stable. maximum: evidence that the candidate is
-    above its maximum; comparison: that it is worse than stable. slo: seconds, for a latency check. fault: why the
-    question itself is wrong, else "".
+    metric, stable_metric: the counters it reads of the candidate and of stable. bounds: of the histogram's buckets, in
+    seconds, those that it reads; none if it reads no histogram. maximum: evidence that the candidate is above its
+    maximum; comparison: that it is worse than stable.
     """
 
-    check: Check
     metric: str
     stable_metric: str
-    origin: float
-    maximum: MaximumTest | None = None
-    comparison: Comparison | None = None
-    slo: float | None = None
-    fault: str = ""
-    bounds: tuple[float, ...] = field(default=())
+    bounds: tuple[float, ...] = ()
+    past_seconds: float = 0.0
+    """How long before the rollout stable's samples are wanted."""
 
-    def take(self, arm: Arm, preset: MetricPreset, deltas: list[Delta]) -> None:
-        """Adds what an arm counted after the rollout's start. preset: the arm's own."""
-        if self.maximum is not None and arm == "candidate":
-            for exposure in self._exposures(preset, deltas):
-                if exposure.time > self.origin:
-                    self.maximum.add(exposure.time, exposure.requests, exposure.losses)
-        if self.comparison is not None:
-            for pod, exposures in by_pod(partial(self._exposures, preset), deltas).items():
-                for one in exposures:
-                    self.comparison.add(one.time, arm, pod, one.requests, one.losses)
+    def __init__(self, check: Check, preset: MetricPreset, stable: MetricPreset, origin: float) -> None:
+        self.check = check
+        self.origin = origin
+        self._faults: dict[Arm, str] = {}
+        self.maximum: MaximumTest | None = None
+        self.comparison: Comparison[Any] | None = None
+        self.observed: dict[Arm, float] = {"candidate": 0.0, "stable": 0.0}
+        """Requests in its metric since the origin, also those that are left out."""
+        self._presets: dict[Arm, MetricPreset] = {"candidate": preset, "stable": stable}
+
+    @abstractmethod
+    def take(self, arm: Arm, deltas: list[Delta]) -> None:
+        """Adds what an arm counted."""
+
+    @abstractmethod
+    def past(self, answer: Iterable[Series]) -> Past:
+        """What an answer to the history's query tells of stable."""
+
+    @abstractmethod
+    def learn(self, past: Past, share: float) -> None:
+        """Takes stable's hour before the rollout, which fixes what the comparison bets.
+
+        share: the largest that the candidate gets of the live requests before it gets all.
+        """
+
+    @abstractmethod
+    def told(self) -> str:
+        """What was counted and what is allowed, in words."""
+
+    def waits(self) -> str:
+        """Why what was observed says nothing yet, in words; empty if it does."""
+        return ""
+
+    def inspect(self, arm: Arm, answer: Iterable[Series]) -> None:
+        """Notes what the metric itself lacks."""
 
     def settle(self, until: float) -> None:
         """Both arms have been read up to `until` (seconds since the epoch)."""
         if self.comparison is not None:
             self.comparison.settle(until)
 
-    def _exposures(self, preset: MetricPreset, deltas: list[Delta]) -> list[Exposure]:
-        return failed_requests(preset, deltas) if self.slo is None else slow_requests(self.slo, deltas)
+    @property
+    def fault(self) -> str:
+        """Why the question itself is wrong, else empty."""
+        return next((fault for fault in self._faults.values() if fault), "")
 
     @property
     def required(self) -> bool:
@@ -151,54 +119,164 @@ class Counted:
     @property
     def log_c(self) -> float:
         """ln of the evidence that the candidate is good enough: in every respect, so the least of its tests counts."""
-        return min(t.log_c for t in self._tests())
+        return min((t.log_c for t in self._tests()), default=0.0)
 
-    @property
-    def total(self) -> Counts:
-        """What was counted so far, or compared."""
-        if self.comparison is not None:
-            return self.comparison.compared
-        return Counts(self.maximum.requests, self.maximum.losses) if self.maximum else Counts()
-
-    def _tests(self) -> list[MaximumTest | Comparison]:
+    def _tests(self) -> list[MaximumTest | Comparison[Any]]:
         return [test for test in (self.maximum, self.comparison) if test is not None]
 
     def _halved(self, values: list[float]) -> float:
-        return max(values) - log(len(values))
+        return max(values) - log(len(values)) if values else 0.0
 
-    def inspect(self, preset: MetricPreset, answer: Iterable[Series]) -> None:
-        """Notes whether the histogram lacks the bucket that the check needs."""
-        if self.slo is None:
+    def _observe(self, arm: Arm, exposure: Exposure) -> None:
+        if exposure.time > self.origin:
+            self.observed[arm] += exposure.requests
+
+
+class CountedErrors(Counted):
+    """Answers with a failure's code, of all answers."""
+
+    def __init__(
+        self, check: Check, rate: RateCheck, preset: MetricPreset, stable: MetricPreset, origin: float
+    ) -> None:
+        super().__init__(check, preset, stable, origin)
+        self._rate = rate
+        self.metric, self.stable_metric = preset.requests, stable.requests
+        self.maximum = MaximumTest(float(rate.max), origin) if rate.max is not None else None
+        self.comparison = Comparison(origin) if rate.versus_stable else None
+
+    def take(self, arm: Arm, deltas: list[Delta]) -> None:
+        """See Counted."""
+        for pod, one in in_order(partial(failed_requests, self._presets[arm]), deltas):
+            if one.time <= self.origin:
+                continue
+            self._observe(arm, one)
+            if self.maximum is not None and arm == "candidate":
+                self.maximum.add(one.time, one.requests, float(one.losses[0]))
+            if self.comparison is not None:
+                self.comparison.add(one.time, arm, pod, one.requests, one.losses)
+
+    def past(self, answer: Iterable[Series]) -> Past:
+        """See Counted."""
+        return past_of(partial(failed_requests, self._presets["stable"]), 1, tuple(answer))
+
+    def learn(self, past: Past, share: float) -> None:
+        """See Counted."""
+        versus = self._rate.versus_stable
+        if self.comparison is None or versus is None:
             return
+        losses = past.losses[..., 0]
+        phi = overdispersion(past.requests, losses)
+        margin = promotion_margin(past.requests, losses, past.seconds, share, phi)
+        spread = float(versus.pod_spread)
+        self.comparison.begin(RateBets(phi, float(versus.ratio), float(versus.margin), spread, margin))
+
+    def told(self) -> str:
+        """See Counted."""
+        if self.comparison is not None:
+            c = self.comparison.compared
+            return errors_told(self._rate, c.n1, float(c.x1[0]), c.n0, float(c.x0[0]))
+        return errors_told(self._rate, self.maximum.requests, self.maximum.losses) if self.maximum else ""
+
+
+class CountedLatency(Counted):
+    """Answers that took longer than a bucket bound, of all answers by pods that are warm."""
+
+    def __init__(
+        self, check: Check, latency: LatencyCheck, preset: MetricPreset, stable: MetricPreset, origin: float
+    ) -> None:
+        super().__init__(check, preset, stable, origin)
+        self._latency = latency
+        self.metric, self.stable_metric = f"{preset.latency}_bucket", f"{stable.latency}_bucket"
+        self._slo = latency.slo.total_seconds() if latency.slo is not None else None
+        self._warm: dict[Arm, WarmUp] = {"candidate": WarmUp(), "stable": WarmUp()}
+        self._shared: tuple[float, ...] = ()
+        if self._slo is not None:
+            self.maximum = MaximumTest(float(latency.max_share_above), origin)
+            if preset.bounds and not has_bound(preset.bounds, self._slo):
+                self._faults["candidate"] = missing_bound(self._slo, preset.bounds, preset.latency)
+        if latency.versus_stable is not None:
+            self._shared = shared_bounds(preset.bounds, stable.bounds)
+            self.past_seconds = HISTORY_SECONDS
+            if len(self._shared) < 2:
+                self._faults["stable"] = unknown_bounds(preset, stable)
+            else:
+                self.comparison = Comparison(origin, len(self._shared))
+        own = () if self._slo is None or has_bound(self._shared, self._slo) else (self._slo,)
+        self._columns: dict[Arm, tuple[float, ...]] = {"candidate": (*self._shared, *own), "stable": self._shared}
+        self.bounds = (*sorted(self._columns["candidate"]), inf)
+
+    def take(self, arm: Arm, deltas: list[Delta]) -> None:
+        """See Counted."""
+        bounds = self._columns[arm]
+        at = position_of(f"{self._slo}", bounds)
+        for pod, one in in_order(partial(slow_requests, bounds), deltas):
+            self._observe(arm, one)
+            if not self._warm[arm].is_over(pod, one):
+                continue
+            if self.maximum is not None and at is not None and arm == "candidate" and one.time > self.origin:
+                self.maximum.add(one.time, one.requests, float(one.losses[at]))
+            if self.comparison is not None:
+                self.comparison.add(one.time, arm, pod, one.requests, one.losses[: len(self._shared)])
+
+    def inspect(self, arm: Arm, answer: Iterable[Series]) -> None:
+        """Notes whether a histogram lacks a bucket that the check needs."""
         seen = bounds_seen(answer)
-        if inf in seen:
-            self.fault = "" if has_bound(seen, self.slo) else missing_bound(self.slo, preset.bounds, preset.latency)
+        if inf not in seen or (arm == "stable" and self.comparison is None):
+            return
+        preset = self._presets[arm]
+        missing = next((bound for bound in self._columns[arm] if not has_bound(seen, bound)), None)
+        self._faults[arm] = "" if missing is None else missing_bound(missing, preset.bounds, preset.latency)
+
+    def past(self, answer: Iterable[Series]) -> Past:
+        """See Counted."""
+        return past_of(partial(slow_requests, self._shared), len(self._shared), tuple(answer))
+
+    def learn(self, past: Past, share: float) -> None:
+        """See Counted."""
+        versus = self._latency.versus_stable
+        if self.comparison is None or versus is None:
+            return
+        tail = past.shares()
+        proof = proof_bound(tail) if tail is not None else None
+        losses = past.losses[..., proof or 0]
+        phi = overdispersion(past.requests, losses)
+        self.comparison.begin(
+            SlowdownBets(
+                np.array(self._shared),
+                phi,
+                float(versus.slowdown),
+                float(versus.margin),
+                float(versus.pod_spread),
+                promotion_margin(past.requests, losses, past.seconds, share, phi),
+                proof,
+            )
+        )
+
+    def told(self) -> str:
+        """See Counted."""
+        said = []
+        if self._slo is not None and self.maximum is not None:
+            said.append(objective_told(self._latency, self._slo, self.maximum.requests, self.maximum.losses))
+        if self.comparison is not None and self._latency.versus_stable is not None:
+            said.append(slowdown_told(self._latency.versus_stable, self._shared, self.comparison))
+        return "; ".join(said)
+
+    def waits(self) -> str:
+        """See Counted."""
+        if not self.observed["candidate"]:
+            return ""
+        if self.comparison is not None and isinstance(state := self.comparison.state, SlownessState):
+            known = float(state.slowdown.history)
+            if known < HISTORY_SECONDS:
+                return f"stable has answered for {known:.0f}s of the {HISTORY_SECONDS:.0f}s that a comparison needs"
+        cold = not self.maximum.requests if self.maximum else not self.comparison or not self.comparison.compared.n1
+        return still_cold() if cold else ""
 
 
 def counted_check(check: Check, preset: MetricPreset, stable: MetricPreset, origin: float) -> Counted | None:
     """The evidence of a Rate or Latency check, which begins at `origin`; None for another type."""
     if check.rate is not None:
-        rate = check.rate
-        versus = rate.versus_stable
-        return Counted(
-            check,
-            preset.requests,
-            stable.requests,
-            origin,
-            maximum=MaximumTest(float(rate.max), origin) if rate.max is not None else None,
-            comparison=Comparison(origin, float(versus.ratio), float(versus.margin)) if versus else None,
-        )
-    if check.latency is None:
-        return None
-    slo = check.latency.slo.total_seconds()
-    known = not preset.bounds or has_bound(preset.bounds, slo)
-    return Counted(
-        check,
-        f"{preset.latency}_bucket",
-        f"{stable.latency}_bucket",
-        origin,
-        maximum=MaximumTest(float(check.latency.max_share_above), origin),
-        slo=slo,
-        fault="" if known else missing_bound(slo, preset.bounds, preset.latency),
-        bounds=(slo, inf),
-    )
+        return CountedErrors(check, check.rate, preset, stable, origin)
+    if check.latency is not None:
+        return CountedLatency(check, check.latency, preset, stable, origin)
+    return None

@@ -24,13 +24,14 @@ class Delta:
     """What one series counted in one scrape.
 
     time: of the scrape, seconds since the epoch. amount: a count, > 0 or 0. before: time of the scrape before it, None
-    where the series began in between.
+    where the series began in between. uncounted: what it had counted before anybody looked; told with the first sample.
     """
 
     time: float
     labels: Mapping[str, str]
     amount: float
     before: float | None = None
+    uncounted: float = 0.0
 
 
 BornAtZero = Callable[[str, Target, float], bool]
@@ -61,12 +62,15 @@ class Counters:
         for time, value in series.points:
             if not isfinite(value) or (last is not None and time <= last[0]):
                 continue
-            if last is None:
-                amount = value if born_at_zero(pod, target, time) else 0.0
-            else:
+            uncounted = 0.0
+            if last is not None:
                 amount = value - last[1] if value >= last[1] else value
+            elif born_at_zero(pod, target, time):
+                amount = value
+            else:
+                amount, uncounted = 0.0, value
             before = last[0] if last is not None else None
             last = (time, value)
-            yield Delta(time, series.labels, amount, before)
+            yield Delta(time, series.labels, amount, before, uncounted)
         if last is not None:
             self._last[key] = last

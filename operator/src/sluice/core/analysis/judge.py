@@ -12,23 +12,24 @@ from typing import Final
 
 from sluice.api.status import Verdict
 from sluice.api.v1alpha1 import OnFail
-from sluice.core.analysis.certificate import CERTIFIED_AT, promotion_margin
-from sluice.core.analysis.comparison import Comparison
+from sluice.core.analysis.certificate import CERTIFIED_AT
 from sluice.core.analysis.counted import Counted, counted_check
 from sluice.core.analysis.counters import Counters
-from sluice.core.analysis.history import counts_by_block, history_query
+from sluice.core.analysis.history import history_query
 from sluice.core.analysis.ledger import Ledger
-from sluice.core.analysis.overdispersion import BLOCK_SECONDS, overdispersion
 from sluice.core.analysis.questions import UP, Failure, Measurement, SampleQuestion, Subject
 from sluice.core.analysis.sharing import limits_of
 from sluice.core.analysis.sight import Sight, Target
+from sluice.core.analysis.slowdown_bets import LONGEST_GAP
 from sluice.core.analysis.threshold import Threshold, write_query
 from sluice.core.analysis.verdicts import CheckResult, Observation
-from sluice.core.analysis.wording import counts, evidence
+from sluice.core.analysis.wording import evidence
 from sluice.core.metrics import Series
 
 LOOK_BACK: Final = 60.0
 """Seconds before the rollout's start from which history is read: baselines of pods that are older than the rollout."""
+PAST_SPARE: Final = 2 * LONGEST_GAP
+"""Seconds that are read on top of the history that a comparison needs, as it begins with a baseline and cold pods."""
 NO_HISTOGRAM: Final = 100
 """Requests after which a histogram must be there; before, they may all have failed in a server that times successes."""
 HISTORY: Final = "stable's past"
@@ -63,9 +64,12 @@ class Judge:
         compared = tuple(c.stable_metric for c in self._counted if c.comparison is not None)
         metrics = dict.fromkeys((UP, subject.preset.requests, *(c.metric for c in self._counted), *compared))
         self._read_until = dict.fromkeys(metrics, self._start - LOOK_BACK)
+        for c in self._counted:
+            if c.past_seconds and subject.stable:
+                self._read_until[c.stable_metric] = self._start - c.past_seconds - PAST_SPARE
         self._failures: dict[str, Failure] = {}
         self._counters = {metric: Counters() for metric in metrics if metric != UP}
-        self._compared = tuple(c.comparison for c in self._counted if c.comparison is not None)
+        self._compared = tuple(c for c in self._counted if c.comparison is not None)
         self._pod_starts: dict[str, float] = {}
         self._answered = Ledger()
 
@@ -77,7 +81,7 @@ class Judge:
             SampleQuestion(
                 metric,
                 since,
-                tuple(sorted({b for c in self._counted if c.metric == metric for b in c.bounds})),
+                tuple(sorted({b for c in self._counted if metric in (c.metric, c.stable_metric) for b in c.bounds})),
             )
             for metric, since in self._read_until.items()
         )
@@ -98,9 +102,8 @@ class Judge:
 
     def _settle(self) -> None:
         """Compare as far as both arms have been read."""
-        for counted in self._counted:
-            if counted.comparison is not None:
-                counted.settle(min(self._read_until[counted.metric], self._read_until[counted.stable_metric]))
+        for counted in self._compared:
+            counted.settle(min(self._read_until[counted.metric], self._read_until[counted.stable_metric]))
 
     def _count(self, metric: str, answer: Sequence[Series]) -> bool:
         deltas = self._counters[metric].absorb(answer, self._born_at_zero)
@@ -108,10 +111,11 @@ class Judge:
         stable = [delta for delta in deltas if not self._is_candidates(delta.labels.get("pod", ""))]
         for counted in self._counted:
             if counted.metric == metric:
-                counted.take("candidate", self.subject.preset, candidate)
-                counted.inspect(self.subject.preset, answer)
+                counted.take("candidate", candidate)
+                counted.inspect("candidate", (s for s in answer if self._is_candidates(s.labels.get("pod", ""))))
             if counted.comparison is not None and counted.stable_metric == metric:
-                counted.take("stable", self.subject.baseline_preset, stable)
+                counted.take("stable", stable)
+                counted.inspect("stable", (s for s in answer if not self._is_candidates(s.labels.get("pod", ""))))
         if metric == self.subject.preset.requests:
             for delta in candidate:
                 if delta.time > self._start:
@@ -124,19 +128,18 @@ class Judge:
     def history(self) -> Measurement | None:
         """The question about stable's past that is still open; comparisons wait for its answer."""
         baseline = self.subject.baseline
-        if baseline is None or all(comparison.phi is not None for comparison in self._compared):
-            return None
-        promql = history_query(self.subject.baseline_preset.requests, self.subject.namespace, baseline)
-        return Measurement("", promql, self._start)
+        for counted in self._compared:
+            if baseline is not None and counted.comparison is not None and not counted.comparison.begun:
+                metric, bounds = counted.stable_metric, counted.bounds
+                promql = history_query(metric, self.subject.namespace, baseline, bounds)
+                return Measurement(metric, promql, self._start)
+        return None
 
-    def remember(self, answer: Sequence[Series] | None) -> None:
+    def remember(self, question: Measurement, answer: Sequence[Series] | None) -> None:
         """Takes stable's past; None: the store refuses to tell it, and it counts as unknown."""
-        requests, losses = counts_by_block(self.subject.baseline_preset, answer or ())
-        phi = overdispersion(requests, losses)
-        seconds = requests.shape[-1] * BLOCK_SECONDS
-        margin = promotion_margin(requests, losses, seconds, self.subject.largest_share, phi)
-        for comparison in self._compared:
-            comparison.phi, comparison.promotion_margin = phi, margin
+        for counted in self._compared:
+            if counted.stable_metric == question.check and counted.comparison and not counted.comparison.begun:
+                counted.learn(counted.past(answer or ()), self.subject.largest_share)
         self._failures.pop(HISTORY, None)
         self._settle()
 
@@ -227,7 +230,7 @@ class Judge:
             verdict,
             check.on_fail,
             evidence(counted.peak if failed else counted.log_e, self._limits[check.name]),
-            unknown.message if unknown else counts(check, counted.total),
+            unknown.message if unknown else counted.waits() or counted.told(),
             required=counted.required,
             certificate=evidence(counted.log_c, CERTIFIED_AT) if counted.required else "",
             lacks_stable=unknown is not None and unknown.of_stable,
@@ -242,11 +245,11 @@ class Judge:
         if at - known > fresh_for:
             failure = self._failures.get(HISTORY) or self._failures.get(UP) or self._failures.get(counted.metric)
             return failure or Failure(Verdict.NO_DATA, self._blindness(at, newest))
-        if counted.comparison is not None and (missing := self._stable_missing(counted.comparison, at)):
+        if counted.comparison is not None and (missing := self._stable_missing(counted, at)):
             return Failure(Verdict.NO_DATA, missing, of_stable=True)
         first = self._answered.first
         patient = self._answered.total < NO_HISTOGRAM or first is None or at - first <= 2 * fresh_for
-        if counted.maximum is not None and counted.slo and not counted.maximum.requests and not patient:
+        if counted.bounds and not counted.observed["candidate"] and not patient:
             return Failure(
                 Verdict.QUERY_ERROR,
                 f"the candidate answers requests, but its histogram {self.subject.preset.latency} is missing: correct "
@@ -258,15 +261,15 @@ class Judge:
         """Time of stable's newest successful scrape, if something is compared with it."""
         return self._sight.newest_of(f"{self.subject.baseline}-") if self._compared else None
 
-    def _stable_missing(self, comparison: Comparison, at: float) -> str:
+    def _stable_missing(self, counted: Counted, at: float) -> str:
         """Why there is nothing to compare with; empty if there is."""
         baseline, fresh_for, newest = self.subject.baseline, self._sight.fresh_for(), self._stable_newest()
         if newest is None:
             return f"no pod of stable ({baseline}) has been scraped successfully"
         if at - newest > fresh_for:
             return f"the newest successful scrape of stable ({baseline}) is {at - newest:.0f}s old"
-        first, metric = self._answered.first, self.subject.baseline_preset.requests
-        if first is None or comparison.total.n0 or comparison.total.n1 < NO_HISTOGRAM or at - first <= 2 * fresh_for:
+        first, metric, observed = self._answered.first, counted.stable_metric, counted.observed
+        if first is None or observed["stable"] or observed["candidate"] < NO_HISTOGRAM or at - first <= 2 * fresh_for:
             return ""
         return f"stable ({baseline}) has counted no request in {metric}: there is nothing to compare with"
 

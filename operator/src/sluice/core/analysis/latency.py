@@ -127,13 +127,19 @@ def has_history(state: SlowdownState) -> NDArray[np.bool_]:
     return np.asarray(state.history >= HISTORY_SECONDS)
 
 
+def stable_tail(state: SlowdownState) -> Floats:
+    """Share of stable's requests slower than each bound lately, (..., bounds)."""
+    tail: Floats = _tails(state)[..., _USUAL, :]
+    return tail
+
+
 def open_slowdown_epoch(state: SlowdownState) -> SlowdownState:
     """Adds the mass 1/(k(k+1)) of the next epoch k, evenly over the grid and the bounds with a small tail now.
 
     Where there is too little history, or no such bound, the mass is kept for later: k does not rise. The lowest bound
     gets none, as nothing is known of S below it.
     """
-    small = _tails(state)[..., _USUAL, :] <= _LARGEST_TAIL
+    small = stable_tail(state) <= _LARGEST_TAIL
     small[..., 0] = False
     small &= has_history(state)[..., None]
     places = small.sum(axis=-1) * GRID.size

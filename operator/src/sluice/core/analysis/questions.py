@@ -14,6 +14,12 @@ UP: Final = "up"
 """The metric that Prometheus itself writes at each scrape of a target."""
 
 
+def compares_with_stable(check: Check) -> bool:
+    """Whether a check is about the difference to stable."""
+    member = check.rate or check.latency
+    return member is not None and member.versus_stable is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """One rollout as far as evidence is concerned. Another subject needs another judge.
@@ -43,7 +49,7 @@ class Subject:
     @property
     def baseline(self) -> str | None:
         """Name of stable's Deployment, if a check compares with it."""
-        compares = any(check.rate is not None and check.rate.versus_stable is not None for check in self.checks)
+        compares = any(compares_with_stable(check) for check in self.checks)
         return f"{self.name}-{self.stable}" if compares and self.stable else None
 
     @property
@@ -122,7 +128,10 @@ def samples_query(metric: str, subjects: Iterable[Subject], bounds: Iterable[flo
     namespaces = "|".join(sorted({s.namespace for s in wanted}))
     pods = "|".join(sorted({pod_pattern(one) for s in wanted for one in s.deployments}))
     matchers = [f'namespace=~"{namespaces}"', f'pod=~"{pods}"']
+    return f"{metric}{{{','.join([*matchers, *bucket_matcher(bounds)])}}}[{window}s]"
+
+
+def bucket_matcher(bounds: Iterable[float]) -> tuple[str, ...]:
+    """The label matcher for buckets with these bounds, in seconds; none for no bounds."""
     buckets = "|".join(spellings(b) for b in sorted(set(bounds)))
-    if buckets:
-        matchers.append(f'le=~"{buckets}"')
-    return f"{metric}{{{','.join(matchers)}}}[{window}s]"
+    return (f'le=~"{buckets}"',) if buckets else ()

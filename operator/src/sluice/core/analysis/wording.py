@@ -1,12 +1,16 @@
 """How is evidence said to people?"""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from math import exp, log
-from typing import Final
+from typing import Any, Final
 
 from sluice.api.quantities import format_duration, format_percent
-from sluice.api.v1alpha1 import Check
-from sluice.core.analysis.comparison import Counts
+from sluice.api.v1alpha1 import LatencyCheck, RateCheck, SlowerThanStable
+from sluice.core.analysis.comparison import Comparison
+from sluice.core.analysis.slowdown_bets import SlownessState, telling_bound
+from sluice.core.analysis.warmup import REQUESTS, SECONDS
+from sluice.core.metrics import MetricPreset
 
 _HUGE: Final = log(1e6)
 
@@ -21,24 +25,44 @@ def evidence(log_e: float, limit: float) -> str:
     return f"{shown} of {limit:g}"
 
 
-def counts(check: Check, total: Counts) -> str:
-    """What was counted and what is allowed.
+def errors_told(rate: RateCheck, n1: float, x1: float, n0: float = 0.0, x0: float = 0.0) -> str:
+    """What was counted and what is allowed. n: requests, x: those that failed, of the candidate (1) and of stable (0).
 
     `"31 of 10200 requests failed (0.30%), at most 5% allowed"`;
     `"31 of 10200 requests failed (0.30%), stable 12 of 30600 (0.04%), at most 1.1 times that + 0.05% allowed"`.
     """
-    if check.latency is not None:
-        said = _of(total.x1, total.n1, f"were slower than {format_duration(check.latency.slo)}")
-        return f"{said}, at most {format_percent(check.latency.max_share_above)} allowed"
-    if check.rate is None:
-        raise ValueError(f"check {check.name} of type {check.type} counts no requests")
-    said, allowed = _of(total.x1, total.n1, "failed"), []
-    if (versus := check.rate.versus_stable) is not None:
-        said += f", stable {_of(total.x0, total.n0)}"
+    said, allowed = _of(x1, n1, "failed"), []
+    if (versus := rate.versus_stable) is not None:
+        said += f", stable {_of(x0, n0)}"
         allowed.append(f"{versus.ratio:f} times that + {format_percent(versus.margin)}")
-    if check.rate.max is not None:
-        allowed.append(format_percent(check.rate.max))
+    if rate.max is not None:
+        allowed.append(format_percent(rate.max))
     return f"{said}, at most {' and '.join(allowed)} allowed"
+
+
+def objective_told(latency: LatencyCheck, slo: float, n1: float, x1: float) -> str:
+    """`"31 of 10200 requests were slower than 250ms (0.30%), at most 5% allowed"`. slo: seconds."""
+    said = _of(x1, n1, f"were slower than {_seconds(slo)}")
+    return f"{said}, at most {format_percent(latency.max_share_above)} allowed"
+
+
+def slowdown_told(versus: SlowerThanStable, bounds: Sequence[float], comparison: Comparison[Any]) -> str:
+    """The bound that says most: `"310 of 10200 requests were slower than 250ms (3.04%), stable 412 of 30600 (1.35%), at
+    most 1.05 times as slow allowed"`. bounds: seconds, as many as the comparison's ways to lose."""
+    c, at = comparison.compared, 0
+    if isinstance(comparison.state, SlownessState):
+        at = telling_bound(comparison.state)
+    said = _of(float(c.x1[at]), c.n1, f"were slower than {_seconds(bounds[at])}")
+    return f"{said}, stable {_of(float(c.x0[at]), c.n0)}, at most {versus.slowdown:f} times as slow allowed"
+
+
+def still_cold() -> str:
+    """Why requests were counted and say nothing."""
+    return f"no request of a warm pod yet: each is left out for its first {REQUESTS} requests and {SECONDS:.0f}s"
+
+
+def _seconds(seconds: float) -> str:
+    return format_duration(timedelta(seconds=seconds))
 
 
 def _of(losses: float, requests: float, what: str = "") -> str:
@@ -56,4 +80,13 @@ def missing_bound(slo: float, bounds: Sequence[float], histogram: str) -> str:
     near = " and ".join(f"{b:g}s" for b in (below, above) if b is not None)
     return (
         f'{histogram} has no bucket le="{slo:g}"{f"; the nearest are {near}" if near else ""}: set latency.slo to one'
+    )
+
+
+def unknown_bounds(candidate: MetricPreset, stable: MetricPreset) -> str:
+    """Says that two histograms cannot be compared, and where to say what they have."""
+    names = " and ".join(dict.fromkeys((candidate.latency, stable.latency)))
+    return (
+        f"versusStable needs two bucket bounds that both revisions' histograms ({names}) have, and the runtime table "
+        "names none: state them in metrics.bounds"
     )

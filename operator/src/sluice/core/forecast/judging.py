@@ -7,7 +7,7 @@ import numpy as np
 
 from sluice.core.analysis import eprocess
 from sluice.core.analysis.certificate import CERTIFIED_AT, TOLERATED_RATIO, promotion_margin
-from sluice.core.analysis.comparison import EPOCH, WINDOW
+from sluice.core.analysis.comparison import WINDOW
 from sluice.core.analysis.eprocess import (
     EPOCH_SECONDS,
     PROMOTION_GRID,
@@ -17,6 +17,7 @@ from sluice.core.analysis.eprocess import (
     open_epoch,
 )
 from sluice.core.analysis.overdispersion import overdispersion
+from sluice.core.analysis.rate_bets import EPOCH, promotion_bets
 from sluice.core.analysis.rates import LEAST_RATIO, MARGIN, tolerated_ratio, two_sample_bet
 from sluice.core.forecast.worlds import Floats, Rollouts, Traffic
 
@@ -88,7 +89,7 @@ def judge(rollouts: Rollouts, length: float, rule: Rule, *, certify: bool = Fals
     margin = margin_of(traffic, float(np.median(phi)))
     requests, losses = np.zeros(worlds), np.zeros(worlds)
     versus, maximum = _Epochs(worlds, EPOCH * WINDOW), _Epochs(worlds, EPOCH_SECONDS)
-    promotion = np.full((worlds, len(PROMOTION_GRID)), -log(len(PROMOTION_GRID)))
+    promotion = np.tile(promotion_bets(), (worlds, 1))
     bad, failed_at, failed_in = np.zeros(worlds), np.full(worlds, np.nan), np.full(worlds, -1.0)
     certified_at = np.full(worlds, np.nan)
     needed = log(rule.at * (2 if rule.ratio is not None and rule.maximum is not None else 1))
