@@ -32,14 +32,21 @@ def test_the_least_spec_gets_every_default(models, least, namespace: str) -> Non
                     "type": "Rate",
                     "onFail": "Rollback",
                     "required": True,
-                    "rate": {"preset": "errors", "max": "5%"},
+                    "rate": {
+                        "preset": "errors",
+                        "versusStable": {"ratio": "1.1", "margin": "0.05%", "podSpread": "20%"},
+                    },
                 },
                 {
                     "name": "latency",
                     "type": "Latency",
                     "onFail": "Rollback",
                     "required": True,
-                    "latency": {"slo": "1s", "maxShareAbove": "5%"},
+                    "latency": {
+                        "maxShareAbove": "5%",
+                        "versusStable": {"slowdown": "1.05", "margin": "0.2%", "podSpread": "5%"},
+                        "warmUp": "30s",
+                    },
                 },
             ],
         },

@@ -19,7 +19,7 @@ from sluice.ports import ProviderError
 
 INTERVAL: Final = 2.0
 TIMEOUT: Final = 3.0
-PRESET: Final = MetricPreset(requests="model_requests_total", latency="model_request_seconds")
+PRESET: Final = MetricPreset(requests="model_requests_total", latency="model_request_seconds", bounds=(0.5, 1.0))
 _QUERY: Final = re.compile(r"^(?P<metric>\w+)\{(?P<matchers>.*)\}\[(?P<window>\d+)s(:(?P<step>\d+)s)?\]$")
 _MATCHER: Final = re.compile(r'(\w+)=~?"([^"]*)"')
 
@@ -155,6 +155,7 @@ def _parts(metric: str, seen: list[Any]) -> Iterator[tuple[dict[str, str], tuple
         yield {"code": "200"}, tuple((t, v[1] - v[2]) for t, v in seen if v[1] - v[2] > 0)
         yield {"code": "500"}, tuple((t, v[2]) for t, v in seen if v[2] > 0)
     else:
+        yield {"le": "0.5"}, tuple((t, v[3] // 2) for t, v in seen if v[1] > 0)
         yield {"le": "1.0"}, tuple((t, v[3]) for t, v in seen if v[1] > 0)
         yield {"le": "+Inf"}, tuple((t, v[1]) for t, v in seen if v[1] > 0)
 

@@ -21,6 +21,12 @@ CASES: list[tuple[str, Change]] = [
                     {"name": "errors", "type": "Rate", "rate": {"max": "0.5%"}},
                     {"name": "slow", "type": "Latency", "onFail": "Report", "latency": {"slo": "250ms"}},
                     {
+                        "name": "slower",
+                        "type": "Latency",
+                        "latency": {"versusStable": {"slowdown": "1", "margin": "0%", "podSpread": "0%"}},
+                    },
+                    {"name": "more", "type": "Rate", "rate": {"versusStable": {"podSpread": "10%"}}},
+                    {
                         "name": "clicks",
                         "type": "Prometheus",
                         "onFail": "Pause",

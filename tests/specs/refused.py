@@ -191,9 +191,27 @@ CASES: list[tuple[str, Change, str, str]] = [
     ),
     (
         "all may be slow",
-        check(type="Latency", latency={"maxShareAbove": "100%"}),
+        check(type="Latency", latency={"slo": "1s", "maxShareAbove": "100%"}),
         "spec.analysis.checks[0].latency.maxShareAbove",
         "below 100%",
+    ),
+    (
+        "latency of nothing",
+        check(type="Latency", latency={"maxShareAbove": "5%"}),
+        "spec.analysis.checks[0].latency",
+        "slo, versusStable or both",
+    ),
+    (
+        "a candidate that must be faster than stable",
+        check(type="Latency", latency={"versusStable": {"slowdown": "0.99"}}),
+        "spec.analysis.checks[0].latency.versusStable.slowdown",
+        "slowdown must be at least '1'",
+    ),
+    (
+        "a spread that is no share",
+        check(type="Latency", latency={"versusStable": {"podSpread": "5"}}),
+        "spec.analysis.checks[0].latency.versusStable.podSpread",
+        "such as 5%",
     ),
     (
         "no threshold",

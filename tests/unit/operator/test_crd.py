@@ -146,8 +146,8 @@ def test_defaults_are_written_once() -> None:
     assert SCHEMA["properties"]["spec"]["properties"]["analysis"]["default"] == {}
     checks = SCHEMA["properties"]["spec"]["properties"]["analysis"]["properties"]["checks"]
     assert checks["default"] == [
-        {"name": "errors", "type": "Rate", "rate": {"max": "5%"}},
-        {"name": "latency", "type": "Latency", "latency": {}},
+        {"name": "errors", "type": "Rate", "rate": {"versusStable": {}}},
+        {"name": "latency", "type": "Latency", "latency": {"versusStable": {}}},
     ]
     assert shortest([{"name": "a", "type": "Rate", "onFail": "Pause", "rate": None}], checks) == [
         {"name": "a", "type": "Rate", "onFail": "Pause"}

@@ -113,10 +113,7 @@ class RateCheck(Schema):
 
 
 class LatencyCheck(Schema):
-    """Slowness: a share of requests above an objective, a slow-down against stable, or both.
-
-    Each pod is left out until it has answered 200 requests and 30 s have passed since the first, at most 5 minutes.
-    """
+    """Slowness: a share of requests above an objective, a slow-down against stable, or both."""
 
     model_config = ConfigDict(
         json_schema_extra=validated(
@@ -145,6 +142,13 @@ class LatencyCheck(Schema):
             "that both histograms have. Needs 5 minutes of stable's answers, usually those before the rollout."
         ),
     ] = None
+    warm_up: Annotated[
+        Duration,
+        Field(
+            description="A pod of either revision is left out until so long after its first request, and until it has "
+            "answered 200, but at most ten times as long: caches fill and code is compiled. 0s: every request counts."
+        ),
+    ] = timedelta(seconds=30)
 
 
 class PrometheusCheck(Schema):

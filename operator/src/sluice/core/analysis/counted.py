@@ -188,7 +188,8 @@ class CountedLatency(Counted):
         self._latency = latency
         self.metric, self.stable_metric = f"{preset.latency}_bucket", f"{stable.latency}_bucket"
         self._slo = latency.slo.total_seconds() if latency.slo is not None else None
-        self._warm: dict[Arm, WarmUp] = {"candidate": WarmUp(), "stable": WarmUp()}
+        self._warm_up = latency.warm_up.total_seconds()
+        self._warm: dict[Arm, WarmUp] = {"candidate": WarmUp(self._warm_up), "stable": WarmUp(self._warm_up)}
         self._shared: tuple[float, ...] = ()
         if self._slo is not None:
             self.maximum = MaximumTest(float(latency.max_share_above), origin)
@@ -270,7 +271,7 @@ class CountedLatency(Counted):
             if known < HISTORY_SECONDS:
                 return f"stable has answered for {known:.0f}s of the {HISTORY_SECONDS:.0f}s that a comparison needs"
         cold = not self.maximum.requests if self.maximum else not self.comparison or not self.comparison.compared.n1
-        return still_cold() if cold else ""
+        return still_cold(self._warm_up) if cold else ""
 
 
 def counted_check(check: Check, preset: MetricPreset, stable: MetricPreset, origin: float) -> Counted | None:

@@ -1,7 +1,7 @@
 """Which requests say something about latency? Not the first ones of a pod: caches are empty and code is not compiled.
 
-A pod is left out until it has answered REQUESTS and SECONDS have passed since the first of them, whichever is later,
-and at most LONGEST. Without that a revision with younger pods looks slower: with 30% more time for the first requests
+A pod is left out until it has answered REQUESTS and some time has passed since the first of them, whichever is later,
+and at most LONGEST times as long. Without that a revision with younger pods looks slower: with 30% more time for the first requests
 an equal candidate was rolled back in 56% of simulated rollouts, and in 41% with "whichever is first". Errors count from
 the first request: a cold pod may be slow, but it may not fail.
 """
@@ -13,10 +13,8 @@ from sluice.core.analysis.exposure import Exposure
 
 REQUESTS: Final = 200
 """Requests that a pod must have answered."""
-SECONDS: Final = 30.0
-"""Time since its first request."""
-LONGEST: Final = 300.0
-"""Time after which it counts in any case: with a request each few seconds nothing is ever warm."""
+LONGEST: Final = 10
+"""Multiple of that time after which it counts in any case: with a request each few seconds nothing is ever warm."""
 
 
 @dataclass(slots=True)
@@ -29,17 +27,21 @@ class _Pod:
 
 @dataclass(slots=True)
 class WarmUp:
-    """The pods of one revision."""
+    """The pods of one revision. seconds: since a pod's first request; 0: every request counts."""
 
+    seconds: float
     _pods: dict[str, _Pod] = field(default_factory=dict)
 
     def is_over(self, pod: str, exposure: Exposure) -> bool:
         """Whether all that this scrape tells of was answered by a warm pod. Asked once for each scrape, in order."""
+        if self.seconds <= 0:
+            return True
         known = self._pods.get(pod)
         if known is None:
             old = exposure.uncounted >= REQUESTS  # it was at work before anybody looked
             known = self._pods[pod] = _Pod(float("-inf") if old else exposure.time, exposure.uncounted)
         lasted = exposure.began - known.first
-        over = lasted >= LONGEST or (lasted >= SECONDS and known.requests >= REQUESTS)
+        enough = known.requests >= REQUESTS
+        over = lasted >= (self.seconds if enough else LONGEST * self.seconds)
         known.requests += exposure.requests
         return over

@@ -9,7 +9,7 @@ from sluice.api.quantities import format_duration, format_percent
 from sluice.api.v1alpha1 import LatencyCheck, RateCheck, SlowerThanStable
 from sluice.core.analysis.comparison import Comparison
 from sluice.core.analysis.slowdown_bets import SlownessState, telling_bound
-from sluice.core.analysis.warmup import REQUESTS, SECONDS
+from sluice.core.analysis.warmup import REQUESTS
 from sluice.core.metrics import MetricPreset
 
 _HUGE: Final = log(1e6)
@@ -56,9 +56,9 @@ def slowdown_told(versus: SlowerThanStable, bounds: Sequence[float], comparison:
     return f"{said}, stable {_of(float(c.x0[at]), c.n0)}, at most {versus.slowdown:f} times as slow allowed"
 
 
-def still_cold() -> str:
-    """Why requests were counted and say nothing."""
-    return f"no request of a warm pod yet: each is left out for its first {REQUESTS} requests and {SECONDS:.0f}s"
+def still_cold(warm_up: float) -> str:
+    """Why requests were counted and say nothing. warm_up: seconds."""
+    return f"no request of a warm pod yet: each is left out for its first {REQUESTS} requests and {_seconds(warm_up)}"
 
 
 def _seconds(seconds: float) -> str:
