@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -173,7 +173,9 @@ class Rollout:
 
 
 ERRORS = Check(name="errors", type="Rate", rate=RateCheck(max=Decimal("0.05")))
-LATENCY = Check(name="latency", type="Latency", latency=LatencyCheck(max_share_above=Decimal("0.05")))
+LATENCY = Check(
+    name="latency", type="Latency", latency=LatencyCheck(slo=timedelta(seconds=1), warm_up=timedelta())
+)
 BAD_QUERY = Check(
     name="clicks", type="Prometheus", prometheus=PrometheusCheck(query="sum(clicks{$(candidate)}", min=Decimal(1))
 )
