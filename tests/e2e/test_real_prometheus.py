@@ -173,9 +173,7 @@ class Rollout:
 
 
 ERRORS = Check(name="errors", type="Rate", rate=RateCheck(max=Decimal("0.05")))
-LATENCY = Check(
-    name="latency", type="Latency", latency=LatencyCheck(slo=timedelta(seconds=1), warm_up=timedelta())
-)
+LATENCY = Check(name="latency", type="Latency", latency=LatencyCheck(slo=timedelta(seconds=1), warm_up=timedelta()))
 BAD_QUERY = Check(
     name="clicks", type="Prometheus", prometheus=PrometheusCheck(query="sum(clicks{$(candidate)}", min=Decimal(1))
 )

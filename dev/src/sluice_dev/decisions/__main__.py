@@ -14,7 +14,7 @@ import sluice.core.forecast
 from sluice_dev.bench.figures import Result, Target
 from sluice_dev.cluster.layout import Layout
 from sluice_dev.decisions.campaign import Played, Store, campaign, code_key
-from sluice_dev.decisions.cells import CELLS, FALSE_ALARMS, Cell
+from sluice_dev.decisions.cells import CELLS, FALSE_ALARMS, LATENCY_FALSE_ALARMS, Cell
 from sluice_dev.decisions.picture import draw
 
 QUICK_WORLDS = 1000
@@ -28,10 +28,11 @@ def target_of(cell: Cell, played: Played) -> Target:
         "false": "false rollbacks",
         "found": "found",
         "bad": "bad requests, median",
+        "soon": "seconds, median",
         "certified": "minutes until certified, median",
         "certified-worse": "falsely certified",
     }[cell.question]
-    value = played.median if cell.question in ("bad", "certified") else played.share
+    value = played.median if cell.question in ("bad", "soon", "certified") else played.share
     return Target(f"{cell.name}: {words}", value, cell.limit, least=cell.question == "found")
 
 
@@ -53,14 +54,14 @@ def main(
     key = code_key([*(Path(package.__path__[0]) for package in packages), Path(__file__).parent])
     store = Store(folder / "decisions" / key)
     worlds = {cell.name: FALSE_WORLDS if cell in FALSE_ALARMS and not quick else POWER_WORLDS for cell in CELLS}
-    result = Result("Decisions about errors, simulated")
+    result = Result("Decisions about errors and latency, simulated")
     false: list[Played] = []
     for count in sorted(set(worlds.values())):
         for cell, played in campaign([c for c in CELLS if worlds[c.name] == count], count, store):
             target = target_of(cell, played)
             result.targets.append(target)
             result.details[cell.name] = {"rollouts": played.rollouts, "hits": played.hits, "median": played.median}
-            if cell in FALSE_ALARMS:
+            if cell in (*FALSE_ALARMS, *LATENCY_FALSE_ALARMS):
                 false.append(played)
             console.print(f"{'met   ' if target.met else 'MISSED'} {target.name}: {target.value:.4g}", highlight=False)
     result.targets.append(pooled(false))

@@ -14,7 +14,8 @@ from zlib import crc32
 import numpy as np
 
 from sluice.core.analysis.certificate import TOLERATED_RATIO
-from sluice.core.forecast.judging import Rule, judge, margin_of, noise_of
+from sluice.core.forecast.judging import Judged, Rule, judge, margin_of, noise_of
+from sluice.core.forecast.latencies import LatencyTraffic, SlownessRule, judge_latency
 from sluice.core.forecast.worlds import Rollouts
 from sluice_dev.decisions.cells import Cell
 
@@ -50,19 +51,27 @@ class Played:
 
 def play(cell: Cell, batch: int, worlds: int = BATCH) -> Played:
     """One batch of a cell; the same number gives the same worlds."""
-    seed = crc32(cell.name.encode()) + batch
-    traffic = cell.traffic
+    # the two questions about one regression are asked of the same worlds
+    seed = crc32(cell.name.partition(": how ")[0].encode()) + batch
+    judged = _judged(cell, worlds, seed)
+    if cell.question.startswith("certified"):
+        values = [float(v) / 60 for v in judged.certified_at if isfinite(v)]
+    elif cell.question == "soon":
+        values = [float(at) for at in judged.failed_at if isfinite(at)]
+    else:
+        values = [float(v) for v, at in zip(judged.bad, judged.failed_at, strict=True) if isfinite(at)]
+    return Played(worlds, len(values), values)
+
+
+def _judged(cell: Cell, worlds: int, seed: int) -> Judged:
+    traffic, certify = cell.traffic, cell.question.startswith("certified")
+    if isinstance(traffic, LatencyTraffic):
+        return judge_latency(traffic, worlds, seed, cell.length, SlownessRule(cell.at), certify=certify)
     if cell.question == "certified-worse":
         # the same seed has the same history, so this is the margin that `judge` takes
         margin = margin_of(traffic, float(np.median(noise_of(Rollouts(traffic, worlds, seed)))))
         traffic = replace(traffic, failing=TOLERATED_RATIO * traffic.base + (margin or 0.0))
-    certify = cell.question.startswith("certified")
-    judged = judge(Rollouts(traffic, worlds, seed), cell.length, Rule(cell.at), certify=certify)
-    if certify:
-        values = [float(v) / 60 for v in judged.certified_at if isfinite(v)]
-    else:
-        values = [float(v) for v, at in zip(judged.bad, judged.failed_at, strict=True) if isfinite(at)]
-    return Played(worlds, len(values), values)
+    return judge(Rollouts(traffic, worlds, seed), cell.length, Rule(cell.at), certify=certify)
 
 
 class Store:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from sluice.api.v1alpha1 import DEFAULT_CHECKS
+from sluice.core.analysis.sharing import limits_of
+from sluice.core.forecast.latencies import LatencyTraffic
 from sluice.core.forecast.worlds import Leg, Traffic, daily, ramp
 
 
@@ -25,12 +28,14 @@ def rollout(
 HOURS: Final = 3600.0
 ALONE: Final = 100.0
 """e-value at which a check that has all of alpha = 1% to itself fails."""
-SHARED: Final = 250.0
-"""The same with 40% of alpha, as errors have beside other checks."""
+LIMITS: Final = limits_of(DEFAULT_CHECKS, 0.01)
+"""The same for the checks of a ModelDeployment that names none: errors and latency beside each other."""
+SHARED: Final = LIMITS["errors"]
 
-Question = Literal["false", "found", "bad", "certified", "certified-worse"]
+Question = Literal["false", "found", "bad", "soon", "certified", "certified-worse"]
 """false: share of rollouts that fail. found: the same, wanted large. bad: median losses of the candidate until then.
-certified: median minutes until it is certified. certified-worse: share that is certified although at the margin."""
+soon: median seconds until then. certified: median minutes until it is certified. certified-worse: share that is
+certified although at the margin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class Cell:
     """One case. limit: what the figure is held against: a most, for `found` a least. at: e-value that decides."""
 
     name: str
-    traffic: Traffic
+    traffic: Traffic | LatencyTraffic
     length: float
     question: Question
     limit: float
@@ -96,4 +101,57 @@ POWER: Final[tuple[Cell, ...]] = (
 )
 """Each at the errors' own share of alpha beside other checks."""
 
-CELLS: Final = (*FALSE_ALARMS, *POWER)
+MEDIUM: Final = (0.06, 0.5)
+"""Median in seconds and sigma of a service's lognormal latency."""
+WIDE: Final = (0.02, 0.8)
+
+
+def service(
+    shape: tuple[float, float], pods: tuple[int, int] = (1, 3), weights: tuple[int, ...] = (10,), **more: Any
+) -> LatencyTraffic:
+    """200 requests/s, pods 5% apart, polls of 5 s."""
+    legs = tuple(Leg(weight, 120.0, pods[0], 5.0) for weight in weights)
+    return LatencyTraffic(200, *shape, legs, stable_pods=pods[1], **more)
+
+
+def _slower(name: str, traffic: LatencyTraffic, seconds: float, least: float) -> tuple[Cell, Cell]:
+    at = LIMITS["latency"]
+    return (
+        Cell(f"{name}: how often", traffic, 1800, "found", least, at),
+        Cell(f"{name}: how soon", traffic, 1800, "soon", seconds, at),
+    )
+
+
+LATENCY_FALSE_ALARMS: Final = (
+    *(
+        Cell(f"latency, sigma {shape[1]:g}, {hours:g} h", service(shape), hours * HOURS, "false", 0.0135, ALONE)
+        for shape in (MEDIUM, WIDE)
+        for hours in (0.5, 6)
+    ),
+    Cell("latency, sigma 0.5, ramp of weights", service(MEDIUM, weights=(1, 5, 25, 50)), HOURS, "false", 0.0135, ALONE),
+    Cell("latency, sigma 0.5, daily swing", service(MEDIUM, course=daily), HOURS, "false", 0.0135, ALONE),
+)
+"""Pods of one revision 5% apart. 1,000 rollouts each: a histogram costs more than one share."""
+
+LATENCY_POWER: Final = (
+    *_slower("twice as long, sigma 0.5", service(MEDIUM, slowdown=2), 5, 0.99),
+    *_slower("+50%, sigma 0.5", service(MEDIUM, slowdown=1.5), 20, 0.99),
+    *_slower("+50%, sigma 0.8", service(WIDE, slowdown=1.5), 20, 0.99),
+    *_slower("+30%, sigma 0.5", service(MEDIUM, slowdown=1.3), 85, 0.9),
+    *_slower("+30%, sigma 0.8", service(WIDE, slowdown=1.3), 85, 0.9),
+    Cell("+20%, sigma 0.5", service(MEDIUM, slowdown=1.2), 1800, "found", 0.5, LIMITS["latency"]),
+    *_slower("+20%, sigma 0.5, 2 against 6 pods", service(MEDIUM, (2, 6), slowdown=1.2), 60, 0.92),
+    *_slower("+20%, sigma 0.5, 5 against 15 pods", service(MEDIUM, (5, 15), slowdown=1.2), 25, 0.99),
+    *_slower("2% ten times as long, sigma 0.5", service(MEDIUM, slowdown=10, share=0.02), 35, 0.99),
+    *_slower("2% ten times as long, sigma 0.8", service(WIDE, slowdown=10, share=0.02), 215, 0.9),
+    Cell(
+        "as fast, sigma 0.5, steps of 1, 5, 25, 50%",
+        service(MEDIUM, weights=(1, 5, 25, 50)),
+        HOURS / 2,
+        "certified",
+        10,
+    ),
+)
+"""At latency's share of alpha, with the default checks."""
+
+CELLS: Final = (*FALSE_ALARMS, *POWER, *LATENCY_FALSE_ALARMS, *LATENCY_POWER)

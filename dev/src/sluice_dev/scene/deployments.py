@@ -35,8 +35,8 @@ CHECKS: tuple[Object, ...] = (
     {"name": "errors", "type": "Rate", "rate": {"preset": "errors", "max": "5%"}},
     {"name": "latency", "type": "Latency", "latency": {"slo": "500ms", "maxShareAbove": "5%", "warmUp": "0s"}},
 )
-"""v3 fails half of its requests, v4 takes 0.6 s for each. The server is ready only once its model has answered, so there
-is nothing to warm up."""
+"""v3 fails half of its requests, v4 takes 0.6 s for each. The server is ready only once its model has answered:
+there is nothing to warm up."""
 
 
 @dataclass(frozen=True, slots=True)

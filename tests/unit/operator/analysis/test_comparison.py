@@ -192,9 +192,7 @@ class Diary:
     def remember(self, state: tuple[str, ...], counts: Counts, index: int) -> tuple[str, ...]:
         return (*state, f"{index}: remembers {counts.n0:.0f}")
 
-    def compare(
-        self, state: tuple[str, ...], counts: Counts, index: int, pods: Mapping[Arm, int]
-    ) -> tuple[str, ...]:
+    def compare(self, state: tuple[str, ...], counts: Counts, index: int, pods: Mapping[Arm, int]) -> tuple[str, ...]:
         return (*state, f"{index}: compares {counts.n1:.0f} with {counts.n0:.0f}")
 
     def evidence(self, state: tuple[str, ...]) -> float:

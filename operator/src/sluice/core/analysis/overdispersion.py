@@ -12,8 +12,8 @@ An estimate from few blocks is itself a guess, so one standard error is added to
 independent differences it was made from. For two pods over an hour d = 29, a quarter; for four pods d = 87, a seventh.
 
 Worked example: two pods with half of the events each, 8 and 12 events in one block, 12 and 8 in the next: the scatter
-around 10 is (4 + 4 + 4 + 4) / (2 - 1) = 16, expected are 2 * 20 * 2 * .5 * .5 / 2 = 10: 1.6. With two blocks d = 1; had it
-been an hour, phi = 1.26 * 1.6 = 2.
+around 10 is (4 + 4 + 4 + 4) / (2 - 1) = 16, expected are 2 * 20 * 2 * .5 * .5 / 2 = 10: 1.6. With two blocks d = 1; had
+it been an hour, phi = 1.26 * 1.6 = 2.
 """
 
 from math import sqrt

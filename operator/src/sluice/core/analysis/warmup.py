@@ -1,9 +1,9 @@
 """Which requests say something about latency? Not the first ones of a pod: caches are empty and code is not compiled.
 
 A pod is left out until it has answered REQUESTS and some time has passed since the first of them, whichever is later,
-and at most LONGEST times as long. Without that a revision with younger pods looks slower: with 30% more time for the first requests
-an equal candidate was rolled back in 56% of simulated rollouts, and in 41% with "whichever is first". Errors count from
-the first request: a cold pod may be slow, but it may not fail.
+and at most LONGEST times as long. Without that a revision with younger pods looks slower: with 30% more time for the
+first requests an equal candidate was rolled back in 56% of simulated rollouts, and in 41% with "whichever is first".
+Errors count from the first request: a cold pod may be slow, but it may not fail.
 """
 
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Simulated rollouts of a check on latency: lognormal answers, counted in a histogram's buckets, both arms poll by poll."""
+"""Simulated rollouts of a check on latency: lognormal answers, counted in a histogram's buckets."""
 
 from __future__ import annotations
 
