@@ -5,8 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
-from sluice.core.forecast.worlds import Rollouts, daily, ramp
+from sluice.core.forecast.latencies import LatencyTraffic, SlownessRule, _Worlds, judge_latency
+from sluice.core.forecast.worlds import Leg, Rollouts, daily, ramp
+from sluice.core.metrics import LATENCY_BOUNDS
 from sluice_dev.bench.figures import Target
 from sluice_dev.decisions.__main__ import pooled, target_of
 from sluice_dev.decisions.campaign import Played, Store, campaign, play
@@ -42,6 +45,28 @@ def test_losses_in_threes_have_three_times_the_variance() -> None:
 @pytest.mark.parametrize(("course", "at", "factor"), [(daily, 21_600, 1.5), (ramp, 7200, 3), (ramp, 0, 1)])
 def test_courses_of_the_base(course: object, at: float, factor: float) -> None:
     assert course(at) == pytest.approx(factor)  # type: ignore[operator]
+
+
+def test_slow_worlds_have_the_tails_and_the_pods_that_they_are_asked_for() -> None:
+    """A lognormal around 60 ms; 16% are slower than one sigma above it; half of the candidate's take twice as long."""
+    worlds = _Worlds(LatencyTraffic(200, 0.06, 0.5, (Leg(10, 60),), slowdown=2.0, share=0.5, spread=0.0), 50, 1)
+    bound = LATENCY_BOUNDS.index(0.1)
+    usual = float(1 - ndtr((np.log(0.1) - np.log(0.06)) / 0.5))
+    twice = float(1 - ndtr((np.log(0.1) - np.log(0.12)) / 0.5))
+    requests, slow = worlds.counts(1000, worlds.slow(0.0, candidate=True))
+    assert requests.mean() == pytest.approx(1000, rel=0.02)
+    assert slow[:, bound].mean() / 1000 == pytest.approx((usual + twice) / 2, rel=0.02)
+    assert np.all(np.diff(slow, axis=1) <= 0)
+    assert worlds.noise(bound).mean() == pytest.approx(1.2, abs=0.2)
+
+
+def test_a_slow_candidate_is_found_and_one_as_fast_is_certified() -> None:
+    legs = (Leg(50, 600),)
+    slow = judge_latency(LatencyTraffic(200, 0.06, 0.5, legs, slowdown=1.5), 20, 1, 120, SlownessRule(300))
+    same = judge_latency(LatencyTraffic(200, 0.06, 0.5, legs), 20, 1, 600, SlownessRule(300), certify=True)
+    assert np.all(slow.failed_at <= 60)
+    assert np.all(np.isnan(same.failed_at))
+    assert np.median(same.certified_at) <= 400
 
 
 def test_a_batch_is_the_same_each_time_and_another_one_is_another() -> None:

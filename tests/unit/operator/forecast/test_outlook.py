@@ -93,6 +93,18 @@ def test_the_last_stage_waits_for_the_certificate() -> None:
     assert slow.regressions == optional.regressions
 
 
+def test_the_slowest_certificate_counts() -> None:
+    """About 5% of stable's requests exceed the bound that latency is certified at: that takes more requests."""
+    versus = {"name": "slower", "type": "Latency", "latency": {"versusStable": {}}}
+    alone, both, free = (
+        outlook(spec(*checks), 20, 0.001, worlds=50).stages[-1]
+        for checks in ((VERSUS,), (VERSUS, versus), (VERSUS, {**versus, "required": False}))
+    )
+    assert (both.by, both.of) == ("certificate", "slower")
+    assert both.seconds > alone.seconds
+    assert free == alone
+
+
 def test_a_certificate_that_does_not_come_is_said() -> None:
     never = outlook(spec(steps=[{**STEPS[0], "weight": 1, "minSamples": 10}]), 0.2, 0.05, worlds=50)
     assert any("not Certified within 6 h" in words and "onDeadline (Hold)" in words for words in never.advice)

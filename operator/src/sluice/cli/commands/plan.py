@@ -24,7 +24,7 @@ from sluice.cli.options import duration, explained, out
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from sluice.core.forecast.outlook import Outlook, Regression
+    from sluice.core.forecast.outlook import Outlook, Regression, StageOutlook
 
 BAR: Final = 10
 """Characters of a full bar."""
@@ -64,8 +64,8 @@ def plan(
     """Say beforehand how long a rollout takes, which regressions it catches, and what they cost.
 
     Rollouts are simulated and judged by the operator's own tests: two pods of one revision differ by 20%, and an hour
-    of stable's history is known. Only errors are forecast. Exit status: 0; 1 a manifest that is wrong or has no check
-    on errors; 3 a file that cannot be read.
+    of stable's history is known. Regressions are of errors; certificates of errors and of latency are waited for. Exit
+    status: 0; 1 a manifest that is wrong or has no check on errors; 3 a file that cannot be read.
     """
     from sluice.core.forecast.outlook import NoErrorsCheck, outlook  # noqa: PLC0415 - numpy would slow every command
 
@@ -99,7 +99,7 @@ def stages_table(found: "Outlook") -> Table:
         table.add_column(column, justify="left" if column in ("stage", "waits for") else "right")
     for stage in found.stages:
         table.add_row(
-            stage.name, f"{stage.weight}%", str(stage.pods), f"{stage.rate:.3g}", span(stage.seconds), stage.by
+            stage.name, f"{stage.weight}%", str(stage.pods), f"{stage.rate:.3g}", span(stage.seconds), _waits(stage)
         )
     return table
 
@@ -128,6 +128,11 @@ def span(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _waits(stage: "StageOutlook") -> str:
+    """What a stage waits for: `"minDuration"`, `"certificate of latency"`."""
+    return f"{stage.by} of {stage.of}" if stage.of else stage.by
 
 
 def draw(found: "Outlook", path: Path) -> None:

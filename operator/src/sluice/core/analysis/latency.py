@@ -135,6 +135,15 @@ def stable_tail(state: SlowdownState) -> Floats:
     return tail
 
 
+def least_ratio(state: SlowdownState, slowdown: ArrayLike) -> Floats:
+    """By how much a candidate that takes `slowdown` times as long exceeds each bound more often than stable, at least:
+    the smallest S(b / c) / S(b) of the memories, (..., bounds); 1 where nothing is known of it."""
+    tails = _tails(state)
+    earlier, known = _tails_before(tails, state.bounds, np.asarray(slowdown, dtype=float))
+    ratio: Floats = np.where(known, (earlier / tails).min(axis=-2), 1.0)
+    return ratio
+
+
 def open_slowdown_epoch(state: SlowdownState) -> SlowdownState:
     """Adds the mass 1/(k(k+1)) of the next epoch k, evenly over the grid and the bounds with a small tail now.
 

@@ -16,6 +16,7 @@ from sluice.core.analysis.latency import (
     SlowdownState,
     bet_on_slowdown,
     has_history,
+    least_ratio,
     new_slowdown,
     open_slowdown_epoch,
     remember_stable,
@@ -38,6 +39,14 @@ def proof_bound(tail: Floats) -> int:
     """Position of the bound that the certificate is about. tail: share of stable's requests above each, (bounds,)."""
     distance = np.abs(np.log(np.maximum(tail, 1e-9)) - np.log(PROVEN_TAIL))
     return int(np.argmin(distance))
+
+
+def certified_ratio(state: SlowdownState, tolerated: float) -> Floats:
+    """Ratio of slow requests up to which a candidate is fast enough, (..., bounds): the usual one of certificates, or
+    what the rollback tolerates of a slow-down where that is more. Else a good candidate whose pod happens to be 7%
+    slower could be neither rolled back nor certified, ever."""
+    ratio: Floats = np.maximum(TOLERATED_RATIO, least_ratio(state, tolerated))
+    return ratio
 
 
 def telling_bound(state: "SlownessState") -> int:
@@ -65,7 +74,7 @@ class SlownessState:
 @dataclass(frozen=True, slots=True, eq=False)
 class SlowdownBets:
     """Bets that each request of the candidate takes more than `slowdown` times as long as with stable; for the
-    certificate, that no more than 1.25 times as many as with stable, plus `promotion_margin`, exceed one bound.
+    certificate, that at one bound no more are slow than such a slow-down makes, plus `promotion_margin`.
 
     bounds: seconds, rising, (bounds,); the ways to lose. phi: overdispersion, >= 1. slowdown: least tolerated one; more
     where few pods are compared. margin: tolerated share on top. proof: position of the certificate's bound; None: it
@@ -111,9 +120,8 @@ class SlowdownBets:
         )
         proof = proof_bound(stable_tail(slowdown)) if state.proof is None else state.proof
         numbers = (counts.n1, counts.x1[proof], counts.n0, counts.x0[proof])
-        promotion = two_sample_bet(
-            state.promotion, *numbers, TOLERATED_RATIO, self.promotion_margin, self.phi, PROMOTION_GRID
-        )
+        ratio = certified_ratio(slowdown, tolerated)[proof]
+        promotion = two_sample_bet(state.promotion, *numbers, ratio, self.promotion_margin, self.phi, PROMOTION_GRID)
         return replace(state, slowdown=slowdown, promotion=promotion, epoch=epoch, proof=proof)
 
     def evidence(self, state: SlownessState) -> float:

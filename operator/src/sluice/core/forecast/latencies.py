@@ -10,14 +10,14 @@ import numpy as np
 from scipy.special import ndtr
 
 from sluice.core.analysis import latency
-from sluice.core.analysis.certificate import CERTIFIED_AT, TOLERATED_RATIO, promotion_margin
+from sluice.core.analysis.certificate import CERTIFIED_AT, promotion_margin
 from sluice.core.analysis.comparison import WINDOW
 from sluice.core.analysis.eprocess import PROMOTION_GRID
 from sluice.core.analysis.latency import LEAST_SLOWDOWN, MARGIN, tolerated_slowdown
 from sluice.core.analysis.overdispersion import BLOCK_SECONDS, HISTORY_SECONDS, overdispersion
 from sluice.core.analysis.rate_bets import promotion_bets
 from sluice.core.analysis.rates import two_sample_bet
-from sluice.core.analysis.slowdown_bets import EPOCH, proof_bound
+from sluice.core.analysis.slowdown_bets import EPOCH, certified_ratio, proof_bound
 from sluice.core.forecast.judging import Judged
 from sluice.core.forecast.worlds import Course, Floats, Leg, steady
 from sluice.core.metrics import LATENCY_BOUNDS
@@ -147,13 +147,14 @@ def judge_latency(
         if (now := int(begin // (EPOCH * WINDOW))) != epoch:
             state, epoch = latency.open_slowdown_epoch(state), now
         tolerated = tolerated_slowdown(leg.pods, traffic.stable_pods, rule.pod_spread, rule.slowdown)
+        ratio = certified_ratio(state, tolerated)[:, proof]
         state = latency.bet_on_slowdown(state, n1, x1, n0, x0, tolerated, phi, rule.margin)
         state = latency.remember_stable(state, n0, x0, seconds)
         failing = np.isnan(failed_at) & (latency.slowdown_evidence(state) >= log(rule.at))
         failed_at[failing], failed_in[failing] = end, number
         if certify:
             numbers = (n1, x1[:, proof], n0, x0[:, proof])
-            promotion = two_sample_bet(promotion, *numbers, TOLERATED_RATIO, margin, phi, PROMOTION_GRID)
+            promotion = two_sample_bet(promotion, *numbers, ratio, margin, phi, PROMOTION_GRID)
             shown = np.logaddexp.reduce(promotion, axis=-1) >= log(CERTIFIED_AT)
             certified_at[np.isnan(certified_at) & shown] = end
         elif np.isfinite(failed_at).all():

@@ -12,6 +12,7 @@ from sluice.api.quantities import format_duration
 from sluice.api.v1alpha1 import Check, OnFail, Spec
 from sluice.core.analysis.rates import tolerated_ratio
 from sluice.core.analysis.sharing import limits_of
+from sluice.core.analysis.slowdown_bets import PROVEN_TAIL
 from sluice.core.forecast.judging import Rule, judge
 from sluice.core.forecast.worlds import Leg, Rollouts, Traffic
 from sluice.core.strategies import stages_of
@@ -43,7 +44,7 @@ class NoErrorsCheck(ValueError):
 @dataclass(frozen=True, slots=True)
 class StageOutlook:
     """One stage. rate: requests/s of the candidate. seconds: until it can be left, inf if never. by: what it waits
-    for."""
+    for. of: the check whose certificate that is."""
 
     name: str
     weight: int
@@ -51,6 +52,7 @@ class StageOutlook:
     rate: float
     seconds: float
     by: str
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,8 @@ def outlook(
     if not traffic.legs:
         return Outlook(stages, (), 0.0, tuple(_advice_on_stages(spec, stages)))
     equal = judge(Rollouts(traffic, worlds, seed), length, rule)
-    if len(traffic.legs) == len(stages) and check.required:
-        stages = _with_certificate(stages, traffic, rule, worlds, seed)
+    if len(traffic.legs) == len(stages):
+        stages = _with_certificates(spec, stages, traffic, worlds, seed)
     found = Outlook(
         stages=stages,
         regressions=tuple(_regressions(traffic, stages, rule, worlds, seed)),
@@ -124,19 +126,43 @@ def outlook(
     return replace(found, advice=(*_advice_on_stages(spec, stages), *_advice_on_power(spec, rule, found)))
 
 
-def _with_certificate(
-    stages: tuple[StageOutlook, ...], traffic: Traffic, rule: Rule, worlds: int, seed: int
+def _with_certificates(
+    spec: Spec, stages: tuple[StageOutlook, ...], traffic: Traffic, worlds: int, seed: int
 ) -> tuple[StageOutlook, ...]:
-    """The last stage also waits for the certificate: so long that half of the equal candidates have it."""
+    """The last stage also waits for the certificates: so long that half of the equal candidates have the slowest."""
     last = traffic.legs[-1]
     waiting = Leg(last.weight, PROOF_SECONDS, last.pods, max(PROOF_POLL, last.poll))
     longer = replace(traffic, legs=(*traffic.legs, waiting))
-    judged = judge(Rollouts(longer, worlds, seed), longer.length, rule, certify=True)
-    median = float(np.median(np.nan_to_num(judged.certified_at, nan=inf)))
-    late = min(median, longer.length) - traffic.length
+    ready = {
+        check.name: _certified_at(replace(longer, base=base), rule, worlds, seed)
+        for check, rule, base in _required(spec, traffic.base)
+    }
+    slowest = max(ready, key=lambda name: ready[name], default="")
+    late = min(ready.get(slowest, 0.0), longer.length) - traffic.length
     if late <= 0:
         return stages
-    return (*stages[:-1], replace(stages[-1], seconds=stages[-1].seconds + late, by=CERTIFICATE))
+    return (*stages[:-1], replace(stages[-1], seconds=stages[-1].seconds + late, by=CERTIFICATE, of=slowest))
+
+
+def _certified_at(traffic: Traffic, rule: Rule, worlds: int, seed: int) -> float:
+    """Median seconds until an equal candidate is certified."""
+    judged = judge(Rollouts(traffic, worlds, seed), traffic.length, rule, certify=True)
+    return float(np.median(np.nan_to_num(judged.certified_at, nan=inf)))
+
+
+def _required(spec: Spec, share: float) -> Iterator[tuple[Check, Rule, float]]:
+    """Checks whose certificate is waited for and can be forecast, what they tolerate, and stable's share of losses.
+
+    A comparison of latencies is certified at the bound that about 5% of stable's requests exceed. How many exceed an
+    objective is not known beforehand.
+    """
+    for check in spec.analysis.checks:
+        if not check.required or check.on_fail is OnFail.REPORT:
+            continue
+        if check.rate is not None:
+            yield check, rule_of(spec, check), share
+        elif check.latency is not None and check.latency.versus_stable is not None:
+            yield check, Rule(at=inf), PROVEN_TAIL
 
 
 def errors_check(spec: Spec) -> Check:
@@ -202,7 +228,7 @@ def _advice_on_stages(spec: Spec, stages: tuple[StageOutlook, ...]) -> Iterator[
         elif stage.by == CERTIFICATE and stage.seconds >= PROOF_SECONDS:
             analysis = spec.analysis
             yield (
-                f"the check on errors is not Certified within {PROOF_SECONDS / 3600:.0f} h in half of the rollouts: "
+                f"check {stage.of} is not Certified within {PROOF_SECONDS / 3600:.0f} h in half of the rollouts: "
                 f"after evidenceDeadline ({format_duration(analysis.evidence_deadline)}) onDeadline "
                 f"({analysis.on_deadline}) decides; more weight in the last step, or required: false"
             )
