@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from sluice.api.v1alpha1 import DEFAULT_CHECKS
+from sluice.core.analysis.latency import tolerated_slowdown
 from sluice.core.analysis.sharing import limits_of
 from sluice.core.forecast.latencies import LatencyTraffic
 from sluice.core.forecast.worlds import Leg, Traffic, daily, ramp
@@ -104,6 +105,7 @@ POWER: Final[tuple[Cell, ...]] = (
 MEDIUM: Final = (0.06, 0.5)
 """Median in seconds and sigma of a service's lognormal latency."""
 WIDE: Final = (0.02, 0.8)
+STEPS: Final = (1, 5, 25, 50)
 
 
 def service(
@@ -144,14 +146,27 @@ LATENCY_POWER: Final = (
     *_slower("+20%, sigma 0.5, 5 against 15 pods", service(MEDIUM, (5, 15), slowdown=1.2), 25, 0.99),
     *_slower("2% ten times as long, sigma 0.5", service(MEDIUM, slowdown=10, share=0.02), 35, 0.99),
     *_slower("2% ten times as long, sigma 0.8", service(WIDE, slowdown=10, share=0.02), 215, 0.9),
-    Cell(
-        "as fast, sigma 0.5, steps of 1, 5, 25, 50%",
-        service(MEDIUM, weights=(1, 5, 25, 50)),
-        HOURS / 2,
-        "certified",
-        10,
+    *(
+        Cell(
+            f"as fast, sigma {shape[1]:g}, steps of 1, 5, 25, 50%",
+            service(shape, weights=STEPS),
+            HOURS,
+            "certified",
+            10,
+        )
+        for shape in (MEDIUM, WIDE)
+    ),
+    *(
+        Cell(
+            f"as slow as is tolerated, sigma {shape[1]:g}, steps of 1, 5, 25, 50%",
+            service(shape, weights=STEPS, slowdown=tolerated_slowdown(1, 3), spread=0.0),
+            HOURS / 2,
+            "certified-worse",
+            0.05,
+        )
+        for shape in (MEDIUM, WIDE)
     ),
 )
-"""At latency's share of alpha, with the default checks."""
+"""At latency's share of alpha, with the default checks. All pods are warm."""
 
 CELLS: Final = (*FALSE_ALARMS, *POWER, *LATENCY_FALSE_ALARMS, *LATENCY_POWER)
