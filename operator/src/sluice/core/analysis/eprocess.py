@@ -35,7 +35,7 @@ A good hour makes every bet worthless: 20 requests/s, pmax 5% and grid point 10 
 later is found with the mass that came last, so the wait for new mass is paid in bad requests: up to 300 s of them with
 an epoch each 5 minutes. Halving the epoch costs 1.4 nats for a late failure (one bad request more at a 50% failing
 candidate) and nothing for one that is there from the start. A step of the weight then needs no epoch of its own, so
-that the evidence is a function of the samples alone. See docs/concepts/evidence.md.
+that the evidence is a function of the samples alone. See docs/reference/statistics.md.
 """
 
 
