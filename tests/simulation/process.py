@@ -44,7 +44,7 @@ class Killed(BaseException):
 class Silent:
     """A reporter that nobody reads."""
 
-    def rollout(self, key: Key, status: Status) -> None:
+    def rollout(self, key: Key, status: Status, checks: Any) -> None:
         """Nothing to do."""
 
     def forget(self, key: Key) -> None:

@@ -226,6 +226,18 @@ CASES: list[tuple[str, Change, str, str]] = [
         "Required",
     ),
     (
+        "a band below its minimum",
+        prometheus(min="10", holdBelow="9"),
+        "spec.analysis.checks[0].prometheus",
+        "holdBelow is below min",
+    ),
+    (
+        "a band above its maximum",
+        prometheus(max="10", holdAbove="10.5"),
+        "spec.analysis.checks[0].prometheus",
+        "holdAbove is above max",
+    ),
+    (
         "min above max",
         prometheus(min="10", max="9.5"),
         "spec.analysis.checks[0].prometheus",

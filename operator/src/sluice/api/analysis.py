@@ -151,6 +151,14 @@ class LatencyCheck(Schema):
     ] = timedelta(seconds=30)
 
 
+def ordered(low: str, high: str) -> str:
+    """CEL: of two optional decimals, written as strings, the first is not above the second. Malformed ones are left to
+    the rule of their form."""
+    absent = f"!has({low}) || !has({high})"
+    malformed = " || ".join(f"!{field}.matches(r'{DECIMAL_PATTERN}')" for field in (low, high))
+    return f"{absent} || {malformed} || double({low}) <= double({high})"
+
+
 class PrometheusCheck(Schema):
     """A plain threshold on a query, for what no preset knows."""
 
@@ -158,13 +166,20 @@ class PrometheusCheck(Schema):
         json_schema_extra=validated(
             cel("has(self.min) || has(self.max)", "prometheus needs min, max or both, else the check says nothing"),
             cel(
-                f"!has(self.min) || !has(self.max) || !self.min.matches(r'{DECIMAL_PATTERN}') || "
-                f"!self.max.matches(r'{DECIMAL_PATTERN}') || double(self.min) <= double(self.max)",
+                ordered("self.min", "self.max"),
                 "min is above max, so every measurement would fail; raise max or lower min",
                 messageExpression=(
                     "'min (%s) is above max (%s), so every measurement would fail; raise max or lower min'"
                     ".format([self.min, self.max])"
                 ),
+            ),
+            cel(
+                ordered("self.min", "self.holdBelow"),
+                "holdBelow is below min, so it says nothing: a value below min fails already; raise holdBelow",
+            ),
+            cel(
+                ordered("self.holdAbove", "self.max"),
+                "holdAbove is above max, so it says nothing: a value above max fails already; lower holdAbove",
             ),
         )
     )
@@ -183,6 +198,20 @@ class PrometheusCheck(Schema):
     ] = None
     max: Annotated[
         Number | None, Field(description="A value above this fails the measurement; a decimal as a string, e.g. '0.5'.")
+    ] = None
+    hold_below: Annotated[
+        Number | None,
+        Field(
+            description="A value below this, but not below min, is inconclusive: it fails nothing, and while it is the "
+            "newest the stage is not left; a decimal as a string."
+        ),
+    ] = None
+    hold_above: Annotated[
+        Number | None,
+        Field(
+            description="A value above this, but not above max, is inconclusive: it fails nothing, and while it is the "
+            "newest the stage is not left; a decimal as a string."
+        ),
     ] = None
     interval: Annotated[
         Duration,
@@ -205,6 +234,15 @@ class PrometheusCheck(Schema):
     ] = timedelta()
     failure_limit: Annotated[
         int, Field(ge=0, le=1000, description="Failed measurements that are tolerated; one more fails the check.")
+    ] = 0
+    consecutive_error_limit: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1000,
+            description="Measurements in a row that may yield no value (an error of the query, no data, NaN) once it "
+            "has yielded one. With one more the check knows nothing, and the stage is not left.",
+        ),
     ] = 0
 
 

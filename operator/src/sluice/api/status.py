@@ -17,6 +17,8 @@ HISTORY_LIMIT = 20
 """Newest entries kept in status.rejected and status.history."""
 RETIRING_LIMIT = 8
 """Most revisions that are kept until their requests have finished; any more go at once."""
+MEASUREMENTS = 10
+"""Newest measurements of a plain query that are kept."""
 VERB_LIMIT = 256
 """Characters of a verb's value that are kept."""
 
@@ -114,6 +116,29 @@ class TrafficStatus(Schema):
     weight: Annotated[int, Field(ge=0, le=100, description="Percent of the live requests.")]
 
 
+class Outcome(StrEnum):
+    """What one measurement of a plain query says."""
+
+    PASSED = "Passed"
+    FAILED = "Failed"
+    INCONCLUSIVE = "Inconclusive"
+    NO_VALUE = "NoValue"
+
+
+class MeasurementStatus(Schema):
+    """One measurement of a plain query."""
+
+    at: Annotated[Time, Field(description="The moment that was measured.")]
+    value: Annotated[str, Field(max_length=32, description="What the query yielded; empty if no number.")] = ""
+    outcome: Annotated[
+        Outcome,
+        Field(
+            description="Passed, Failed: within min and max, or not. Inconclusive: beyond holdBelow or holdAbove only. "
+            "NoValue: an error, no data or NaN."
+        ),
+    ]
+
+
 class CheckStatus(Schema):
     """What a check says now."""
 
@@ -131,6 +156,10 @@ class CheckStatus(Schema):
         str, Field(max_length=1024, description="How far from being Certified, e.g. 3.1 of 20; empty if not required.")
     ] = ""
     message: Annotated[str, Field(max_length=1024, description="The counts behind it, in words.")] = ""
+    measurements: Annotated[
+        tuple[MeasurementStatus, ...],
+        Field(max_length=MEASUREMENTS, description="The newest of a plain query that count, oldest first."),
+    ] = ()
 
 
 class RejectedStatus(Schema):

@@ -32,6 +32,7 @@ def describe(s: Snapshot, course: Course) -> Status:
             evidence=c.evidence[:MESSAGE_LIMIT],
             certificate=c.certificate[:MESSAGE_LIMIT],
             message=c.message[:MESSAGE_LIMIT],
+            measurements=c.measurements,
         )
         for c in (s.observation.checks if status.candidate and stable else ())
     )
@@ -134,7 +135,7 @@ def significant(status: Status) -> dict[str, Any]:
     """
     told = status.model_dump(mode="json", exclude={"summary"})
     for check in told["checks"]:
-        del check["evidence"], check["certificate"], check["message"]
+        del check["evidence"], check["certificate"], check["message"], check["measurements"]
     for condition in told["conditions"]:
         if condition["type"] != Condition.STALLED:
             del condition["message"]

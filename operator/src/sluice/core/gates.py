@@ -20,6 +20,7 @@ def gates(trial: Trial) -> str:
         waits.append(f"{observation.requests} of {stage.min_samples} requests")
     if not trial.first:
         waits.extend(f"check {c.name} is {c.verdict}: {c.message}" for c in observation.checks if _keeps(trial, c))
+        waits.extend(f"check {c.name} is inconclusive: {c.message}" for c in observation.checks if _inconclusive(c))
         waits.extend(f"check {c.name} is not certified: {c.certificate}" for c in _unproven(trial))
     return ", ".join(waits)
 
@@ -29,6 +30,11 @@ def _unproven(trial: Trial) -> tuple[CheckResult, ...]:
     analysis = trial.spec.analysis
     given_up = trial.live_for >= analysis.evidence_deadline and analysis.on_deadline is OnDeadline.PROMOTE
     return () if given_up else trial.unproven
+
+
+def _inconclusive(check: CheckResult) -> bool:
+    """Is its newest value neither good nor bad? An unknown verdict says more, and holds the stage anyway."""
+    return check.holds and check.verdict is Verdict.UNDECIDED and check.on_fail is not OnFail.REPORT
 
 
 def _keeps(trial: Trial, check: CheckResult) -> bool:

@@ -146,7 +146,15 @@ def _with_remembered_failures(s: Snapshot) -> Snapshot:
     for check in spec.analysis.checks:
         if check.name in failed:
             words = failed[check.name]
-            now[check.name] = CheckResult(check.name, Verdict.FAIL, check.on_fail, words.evidence, words.message)
+            now[check.name] = CheckResult(
+                check.name,
+                Verdict.FAIL,
+                check.on_fail,
+                words.evidence,
+                words.message,
+                near_failing=1.0,
+                measurements=words.measurements,
+            )
     return replace(s, observation=replace(s.observation, checks=tuple(now.values())))
 
 

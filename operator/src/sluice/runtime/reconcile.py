@@ -1,6 +1,6 @@
 """One pass over one ModelDeployment: gather, decide, execute, remember."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -10,7 +10,7 @@ import structlog
 from sluice.api import names
 from sluice.api.status import Status
 from sluice.core.analysis.questions import Subject
-from sluice.core.analysis.verdicts import NOTHING_KNOWN, Observation
+from sluice.core.analysis.verdicts import NOTHING_KNOWN, CheckResult, Observation
 from sluice.core.conditions import significant
 from sluice.core.plan import Action, Refusal
 from sluice.core.planner import decide
@@ -87,8 +87,8 @@ class Evidence(Protocol):
 class Reporter(Protocol):
     """The operator's own metrics about rollouts."""
 
-    def rollout(self, key: Key, status: Status) -> None:
-        """Where a rollout stands after a pass."""
+    def rollout(self, key: Key, status: Status, checks: Sequence[CheckResult]) -> None:
+        """Where a rollout stands after a pass. checks: what was observed in it."""
         ...
 
     def forget(self, key: Key) -> None:
@@ -247,4 +247,4 @@ class Reconciler:
             await self._execute.write_status(snapshot, status)
             self._wrote[key] = now
         self._wrote.setdefault(key, now)
-        self._reporter.rollout(key, status)
+        self._reporter.rollout(key, status, snapshot.observation.checks if status.candidate else ())

@@ -1,6 +1,6 @@
 """The operator's own metrics: what it does, how fast, and what it sees. docs/reference/metrics.md lists them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -18,6 +18,7 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from sluice.api.status import Status
+from sluice.core.analysis.verdicts import CheckResult
 from sluice.ports import Conflict, MetricError, PortError, Refused, Unavailable
 from sluice.runtime.schedule import Key
 
@@ -54,6 +55,8 @@ class Telemetry:
         about = ("namespace", "name")
         self._weight = self._gauge("revision_weight", "Percent of live requests given to it.", *about, "revision")
         self._verdict = self._gauge("check_verdict", "1 for what the check says now.", *about, "check", "verdict")
+        text = "Part of the way to a decision: 0 no evidence, 1 it is taken."
+        self._evidence = self._gauge("check_evidence", text, *about, "check", "decision")
 
     def api_called(self, verb: str, kind: str, code: str) -> None:
         """One request to the Kubernetes API was answered, or was not: code is the status, `timeout` or `connection`."""
@@ -75,6 +78,7 @@ class Telemetry:
         if not held:
             self._weight.clear()
             self._verdict.clear()
+            self._evidence.clear()
 
     def runtime_rows_broken(self, count: int) -> None:
         """So many rows of the runtime table cannot be read."""
@@ -95,19 +99,24 @@ class Telemetry:
         """Read the poller's counts when they are asked for: rounds of questions, and questions that failed."""
         self.registry.register(_Polls(polls, failures))
 
-    def rollout(self, key: Key, status: Status) -> None:
-        """Weights and verdicts of one ModelDeployment after a pass."""
+    def rollout(self, key: Key, status: Status, checks: Sequence[CheckResult] = ()) -> None:
+        """Weights, verdicts and evidence of one ModelDeployment after a pass."""
         self.forget(key)
         for share in status.traffic:
             self._weight.labels(*key, share.revision).set(share.weight)
         for check in status.checks:
             self._verdict.labels(*key, check.name, str(check.verdict)).set(1)
+        for result in checks:
+            self._evidence.labels(*key, result.name, "rollback").set(result.near_failing)
+            if result.near_certified is not None:
+                self._evidence.labels(*key, result.name, "promotion").set(result.near_certified)
 
     def forget(self, key: Key) -> None:
         """This ModelDeployment is gone."""
         about = {"namespace": key[0], "name": key[1]}
         self._weight.remove_by_labels(about)
         self._verdict.remove_by_labels(about)
+        self._evidence.remove_by_labels(about)
 
     def render(self) -> bytes:
         """Prometheus text format 0.0.4."""

@@ -152,6 +152,48 @@ def test_old_measurements_cease_to_count_but_a_fail_stays() -> None:
     assert verdict(close, ORIGIN + 1000) == "Fail"
 
 
+def test_a_value_in_the_band_is_inconclusive_only_while_it_is_the_newest() -> None:
+    check = measured(threshold(low="0.03", high="0.5", hold_below="0.05", hold_above="0.4"), value(0.04))
+    assert (check.result(ORIGIN, EXPOSED).holds, verdict(check)) == (True, "Undecided")
+    for k, (number, holds) in enumerate(((0.05, False), (0.41, True), (0.4, False), (0.03, True)), start=1):
+        check.answered(ORIGIN + 10 * k, value(number))
+        assert check.result(ORIGIN + 10 * k, EXPOSED).holds is holds, number
+    check.answered(ORIGIN + 50, value(0.029))
+    assert (check.result(ORIGIN + 50, EXPOSED).holds, verdict(check)) == (False, "Fail")
+
+
+def test_some_measurements_in_a_row_may_yield_nothing_once_one_did() -> None:
+    nan, refused = value(float("nan")), Failure(Verdict.QUERY_ERROR, "parse error")
+    check = measured(threshold(consecutive_error_limit=2), nan)
+    assert verdict(check) == "NoData"
+    check.answered(ORIGIN + 10, value(0.04))
+    check.answered(ORIGIN + 20, nan)
+    check.failed(ORIGIN + 30, refused)
+    result = check.result(ORIGIN + 31, EXPOSED)
+    assert (result.verdict, result.message) == (
+        Verdict.UNDECIDED,
+        "0.04, at least 0.03 allowed (2 since without a value)",
+    )
+    check.failed(ORIGIN + 40, refused)
+    assert check.result(ORIGIN + 41, EXPOSED).message == "parse error"
+    check.answered(ORIGIN + 50, value(0.04))
+    assert verdict(check) == "Undecided"
+
+
+def test_the_newest_measurements_are_told() -> None:
+    check = measured(threshold(hold_below="0.05", failure_limit=9), *[value(1.0)] * 12)
+    for at, answer in ((120, value(0.01)), (130, value(0.04)), (140, ())):
+        check.answered(ORIGIN + at, answer)
+    told = check.result(ORIGIN + 141, EXPOSED).measurements
+    assert len(told) == 10
+    assert [(m.at.timestamp() - ORIGIN, m.value, m.outcome.value) for m in told[-4:]] == [
+        (110, "1", "Passed"),
+        (120, "0.01", "Failed"),
+        (130, "0.04", "Inconclusive"),
+        (140, "", "NoValue"),
+    ]
+
+
 def test_evidence_and_message_are_in_words() -> None:
     result = measured(threshold(failure_limit=2, high="0.5"), value(0.01)).result(ORIGIN, EXPOSED)
     assert result.evidence == "1 of 3 failed measurements"

@@ -351,6 +351,16 @@ GATES: list[tuple[str, Snapshot, str]] = [
     ("too few requests", scene(observation=observed(requests=99)), "99 of 100 requests"),
     ("a check is unknown", scene(observation=observed(checks=(check(Verdict.NO_DATA),))), "check errors is NoData"),
     (
+        "the newest value is inconclusive",
+        scene(observation=observed(checks=(replace(check(Verdict.UNDECIDED), holds=True, message="0.04"),))),
+        "check errors is inconclusive: 0.04",
+    ),
+    (
+        "an inconclusive value is only reported",
+        scene(observation=observed(checks=(replace(check(Verdict.UNDECIDED, OnFail.REPORT), holds=True),))),
+        "",
+    ),
+    (
         "an unknown check is only reported",
         scene(observation=observed(checks=(check(Verdict.NO_DATA, OnFail.REPORT),))),
         "",

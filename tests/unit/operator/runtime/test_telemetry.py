@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from sluice.api.status import Status
+from sluice.api.status import Status, Verdict
+from sluice.api.v1alpha1 import OnFail
+from sluice.core.analysis.verdicts import CheckResult
 from sluice.ports import Conflict, ProviderError, Refused, Unavailable
 from sluice.runtime.telemetry import Telemetry
 
@@ -34,6 +36,20 @@ def test_weights_and_verdicts_are_those_of_the_last_pass(telemetry: Telemetry) -
     telemetry.rollout(("shop", "m"), STATUS.model_copy(update={"traffic": STATUS.traffic[:1], "checks": ()}))
     assert value(telemetry, "revision_weight", **about, revision="8b21de07") is None
     assert value(telemetry, "check_verdict", **about, check="errors", verdict="Undecided") is None
+
+
+def test_evidence_is_told_for_both_decisions(telemetry: Telemetry) -> None:
+    checks = (
+        CheckResult("errors", Verdict.UNDECIDED, OnFail.ROLLBACK, near_failing=0.25, near_certified=0.5),
+        CheckResult("clicks", Verdict.UNDECIDED, OnFail.REPORT, near_failing=0.0),
+    )
+    telemetry.rollout(("shop", "m"), STATUS, checks)
+    about = {"namespace": "shop", "name": "m"}
+    assert value(telemetry, "check_evidence", **about, check="errors", decision="rollback") == 0.25
+    assert value(telemetry, "check_evidence", **about, check="errors", decision="promotion") == 0.5
+    assert value(telemetry, "check_evidence", **about, check="clicks", decision="promotion") is None
+    telemetry.rollout(("shop", "m"), STATUS)
+    assert value(telemetry, "check_evidence", **about, check="errors", decision="rollback") is None
 
 
 def test_what_is_gone_is_shown_no_more_and_others_stay(telemetry: Telemetry) -> None:

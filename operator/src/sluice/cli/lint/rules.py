@@ -135,6 +135,17 @@ def _min_below_max(value: Any) -> Iterator[Breach]:
         yield (), f"min ({low}) is above max ({high}), so every measurement would fail; raise max or lower min"
 
 
+def _falls(low: str, high: str) -> Rule:
+    """Two optional decimals, the first of which must not be above the second."""
+
+    def rule(value: Any) -> Iterator[Breach]:
+        one, other = value.get(low), value.get(high)
+        if one is not None and other is not None and Decimal(one) > Decimal(other):
+            yield _HERE
+
+    return rule
+
+
 def _interval(value: Any) -> Iterator[Breach]:
     length = parse_duration(value)
     if isinstance(length, timedelta) and length < timedelta(seconds=1):
@@ -167,6 +178,12 @@ RULES: Final[Mapping[str, Rule]] = {
     "slowdown must be at least '1': a candidate as fast as stable would fail": _at_least_one,
     "prometheus needs min, max or both, else the check says nothing": _some_threshold,
     "min is above max, so every measurement would fail; raise max or lower min": _min_below_max,
+    "holdBelow is below min, so it says nothing: a value below min fails already; raise holdBelow": _falls(
+        "min", "holdBelow"
+    ),
+    "holdAbove is above max, so it says nothing: a value above max fails already; lower holdAbove": _falls(
+        "holdAbove", "max"
+    ),
     "interval must be at least 1s": _interval,
     "blindDeadline must be Auto, Never or longer than 0, e.g. 90s": _blind_deadline,
 }

@@ -23,7 +23,7 @@ from sluice.core.analysis.sight import Sight, Target
 from sluice.core.analysis.slowdown_bets import LONGEST_GAP
 from sluice.core.analysis.threshold import Threshold, write_query
 from sluice.core.analysis.verdicts import CheckResult, Observation
-from sluice.core.analysis.wording import evidence
+from sluice.core.analysis.wording import evidence, way
 from sluice.core.metrics import Series
 
 LOOK_BACK: Final = 60.0
@@ -231,6 +231,8 @@ class Judge:
             check.on_fail,
             evidence(counted.peak if failed else counted.log_e, self._limits[check.name]),
             unknown.message if unknown else counted.waits() or counted.told(),
+            near_failing=way(counted.peak if failed else counted.log_e, self._limits[check.name]),
+            near_certified=way(counted.log_c, CERTIFIED_AT) if counted.required else None,
             required=counted.required,
             certificate=evidence(counted.log_c, CERTIFIED_AT) if counted.required else "",
             lacks_stable=unknown is not None and unknown.of_stable,

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from math import floor, isnan
 from typing import Final
 
 from sluice.api.quantities import format_duration
-from sluice.api.status import Verdict
+from sluice.api.status import MEASUREMENTS, MeasurementStatus, Outcome, Verdict
 from sluice.api.v1alpha1 import Check, PrometheusCheck
 from sluice.core.analysis.questions import Failure, Measurement, Subject, revision_matchers
 from sluice.core.analysis.verdicts import CheckResult
@@ -90,21 +91,24 @@ class Threshold:
 
     def answered(self, at: float, answer: Sequence[Series]) -> None:
         """Takes the answer for one moment."""
-        self._tried = max(self._tried, at)
         try:
-            self._values[at] = single_value(answer)
-            for old in sorted(self._values)[: -self.history]:
-                del self._values[old]
-        except NotOneNumber as error:
-            self.failure = Failure(Verdict.QUERY_ERROR, error.message)
-        else:
+            self._note(at, single_value(answer))
             self.failure = None
+        except NotOneNumber as error:
+            self._note(at, None)
+            self.failure = Failure(Verdict.QUERY_ERROR, error.message)
 
     def failed(self, at: float, failure: Failure) -> None:
         """Takes a refusal, which is an answer, or an outage, after which the same moment is asked again."""
         self.failure = failure
         if failure.verdict is Verdict.QUERY_ERROR:
-            self._tried = max(self._tried, at)
+            self._note(at, None)
+
+    def _note(self, at: float, value: float | None) -> None:
+        self._tried = max(self._tried, at)
+        self._values[at] = value
+        for old in sorted(self._values)[: -self.history]:
+            del self._values[old]
 
     def caught_up(self, until: float) -> bool:
         """Whether all moments up to `until` (seconds since the epoch) have been answered."""
@@ -113,21 +117,39 @@ class Threshold:
     def result(self, now: float, exposed_at: float | None) -> CheckResult:
         """What the check says. exposed_at: when the candidate's first request was counted; None: none so far."""
         since = float("inf") if exposed_at is None else exposed_at + self.limits.initial_delay.total_seconds()
-        counted = {at: v for at, v in self._values.items() if at >= since}
-        failures = sum(1 for value in counted.values() if value is not None and self._outside(value))
-        evidence = f"{failures} of {self.limits.failure_limit + 1} failed measurements"
-        newest = max(counted, default=None)
-        value = counted[newest] if newest is not None else None
-        shown = "" if value is None else f"{value:.6g}, {self._allowed()}"
-        verdict, message = self._verdict(now, failures, exposed_at, newest, shown)
-        return CheckResult(self.check.name, verdict, self.check.on_fail, evidence, message)
+        counted = tuple((at, self._values[at]) for at in sorted(self._values) if at >= since)
+        failures = sum(self._outcome(value) is Outcome.FAILED for _, value in counted)
+        self._fail = self._fail or failures > self.limits.failure_limit
+        values = [value for _, value in counted if value is not None]
+        verdict, message = self._verdict(now, counted, values[-1] if values else None, exposed_at)
+        return CheckResult(
+            self.check.name,
+            verdict,
+            self.check.on_fail,
+            f"{failures} of {self.limits.failure_limit + 1} failed measurements",
+            message,
+            near_failing=1.0 if self._fail else failures / (self.limits.failure_limit + 1),
+            holds=bool(values) and self._outcome(values[-1]) is Outcome.INCONCLUSIVE,
+            measurements=tuple(self._told(at, value) for at, value in counted[-MEASUREMENTS:]),
+        )
 
     def _verdict(
-        self, now: float, failures: int, exposed_at: float | None, newest: float | None, shown: str
+        self, now: float, counted: tuple[tuple[float, float | None], ...], value: float | None, exposed_at: float | None
     ) -> tuple[Verdict, str]:
-        self._fail = self._fail or failures > self.limits.failure_limit
+        """value: the newest of the counted measurements that yielded one."""
+        shown = self._allowed() if value is None else f"{value:.6g}, {self._allowed()}"
         if self._fail:
-            return Verdict.FAIL, shown or self._allowed()
+            return Verdict.FAIL, shown
+        missing = sum(1 for _ in takewhile(lambda entry: entry[1] is None, reversed(counted)))
+        if value is None or missing > self.limits.consecutive_error_limit:
+            return self._without_value(now, counted, exposed_at)
+        if self.failure is not None and self._stale(now):
+            return self.failure.verdict, self.failure.message
+        return Verdict.UNDECIDED, f"{shown} ({missing} since without a value)" if missing else shown
+
+    def _without_value(
+        self, now: float, counted: tuple[tuple[float, float | None], ...], exposed_at: float | None
+    ) -> tuple[Verdict, str]:
         if self.failure is not None and (self.failure.verdict is Verdict.QUERY_ERROR or self._stale(now)):
             return self.failure.verdict, self.failure.message
         if self._tried == float("-inf"):
@@ -135,8 +157,7 @@ class Threshold:
         if exposed_at is None:
             return Verdict.UNDECIDED, "the query works; measurements count once the candidate answers requests"
         # without a word on the candidate a short stage would be left, and at last all traffic given to it
-        missing = self._none_yet() if newest is None else "the query yields no value"
-        return (Verdict.UNDECIDED, shown) if shown else (Verdict.NO_DATA, missing)
+        return Verdict.NO_DATA, "the query yields no value" if counted else self._none_yet()
 
     def _stale(self, now: float) -> bool:
         patience = timedelta(seconds=max(2 * self.interval, 5.0)).total_seconds()
@@ -147,9 +168,20 @@ class Threshold:
         begin = f"{format_duration(delay)} after its first request" if delay else "its first request"
         return f"measurements of the candidate count from {begin} on, one each {interval}: none yet"
 
-    def _outside(self, value: float) -> bool:
-        low, high = self.limits.min, self.limits.max
-        return (low is not None and value < float(low)) or (high is not None and value > float(high))
+    def _outcome(self, value: float | None) -> Outcome:
+        if value is None:
+            return Outcome.NO_VALUE
+        for low, high, outcome in (
+            (self.limits.min, self.limits.max, Outcome.FAILED),
+            (self.limits.hold_below, self.limits.hold_above, Outcome.INCONCLUSIVE),
+        ):
+            if (low is not None and value < float(low)) or (high is not None and value > float(high)):
+                return outcome
+        return Outcome.PASSED
+
+    def _told(self, at: float, value: float | None) -> MeasurementStatus:
+        shown = "" if value is None else f"{value:.6g}"
+        return MeasurementStatus(at=datetime.fromtimestamp(at, UTC), value=shown, outcome=self._outcome(value))
 
     def _allowed(self) -> str:
         low, high = self.limits.min, self.limits.max

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sluice.api.status import Verdict
+from sluice.api.status import MeasurementStatus, Verdict
 from sluice.api.v1alpha1 import OnFail
 
 
@@ -25,6 +25,14 @@ class CheckResult:
     """The candidate gets all traffic only once it is Certified."""
     certificate: str = ""
     """Distance from being certified, in words; empty where that is not wanted."""
+    near_failing: float = 0.0
+    """How far it is on its way to failing: 0 no evidence, 1 it fails."""
+    near_certified: float | None = None
+    """The same for its certificate; None where none is wanted."""
+    holds: bool = False
+    """Its newest value is inconclusive: the stage is not left."""
+    measurements: tuple[MeasurementStatus, ...] = ()
+    """The newest of a plain query that count, oldest first."""
     lacks_stable: bool = False
     """It knows nothing because stable tells nothing, though the candidate does."""
 

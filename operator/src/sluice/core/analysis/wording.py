@@ -25,6 +25,11 @@ def evidence(log_e: float, limit: float) -> str:
     return f"{shown} of {limit:g}"
 
 
+def way(log_e: float, limit: float) -> float:
+    """The part of the way to the value that decides, in the logarithm: 0 is no evidence, 1 is enough, more is more."""
+    return max(log_e, 0.0) / log(limit)
+
+
 def errors_told(rate: RateCheck, n1: float, x1: float, n0: float = 0.0, x0: float = 0.0) -> str:
     """What was counted and what is allowed. n: requests, x: those that failed, of the candidate (1) and of stable (0).
 
