@@ -116,7 +116,7 @@ class TrafficStatus(Schema):
     weight: Annotated[int, Field(ge=0, le=100, description="Percent of the live requests.")]
 
 
-class Outcome(StrEnum):
+class MeasurementOutcome(StrEnum):
     """What one measurement of a plain query says."""
 
     PASSED = "Passed"
@@ -131,7 +131,7 @@ class MeasurementStatus(Schema):
     at: Annotated[Time, Field(description="The moment that was measured.")]
     value: Annotated[str, Field(max_length=32, description="What the query yielded; empty if no number.")] = ""
     outcome: Annotated[
-        Outcome,
+        MeasurementOutcome,
         Field(
             description="Passed, Failed: within min and max, or not. Inconclusive: beyond holdBelow or holdAbove only. "
             "NoValue: an error, no data or NaN."

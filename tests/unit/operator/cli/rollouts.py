@@ -14,6 +14,8 @@ from sluice.api.status import (
     ConditionStatus,
     HandledVerbs,
     HistoryStatus,
+    MeasurementOutcome,
+    MeasurementStatus,
     RejectedStatus,
     StableStatus,
     StageStatus,
@@ -135,6 +137,10 @@ def status_of(**changes: Any) -> Status:
                 verdict=Verdict.UNDECIDED,
                 evidence="1 of 3 failed measurements",
                 message="0.041, at least 0.03 allowed",
+                measurements=tuple(
+                    MeasurementStatus(at=NOW, value=value, outcome=MeasurementOutcome(outcome))
+                    for value, outcome in (("0.02", "Failed"), ("", "NoValue"), ("0.041", "Passed"))
+                ),
             ),
         ),
         conditions=conditions("False", "True", "False", Reason.ROLLING, WAITS),

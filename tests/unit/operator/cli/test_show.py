@@ -104,6 +104,7 @@ def test_the_page_of_a_rollout() -> None:
         "    31 of 3120 requests failed (0.99%), at most 5% allowed; 2 of 20 to be Certified",
         "  clicks  Undecided  ███·······  1 of 3 failed measurements  on failure: Pause",
         "    0.041, at least 0.03 allowed",
+        "    measured  0.02 failed  no value  0.041",
         "What you can do",
         "  take the traffic back from the candidate and reject it:",
         "    kubectl sluice abort flights -n shop",

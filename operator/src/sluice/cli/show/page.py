@@ -17,7 +17,7 @@ from sluice.cli.bars import bar
 from sluice.cli.next_steps import next_steps
 from sluice.cli.progress import Progress, progress
 from sluice.cli.rollout import Outcome, Rollout
-from sluice.cli.show.words import ENDINGS, OUTCOMES, VERDICTS
+from sluice.cli.show.words import ENDINGS, MEASURED, OUTCOMES, VERDICTS
 from sluice.cli.spans import ago, whole
 
 HISTORY: Final = 3
@@ -190,6 +190,17 @@ def _checks(rollout: Rollout) -> Iterator[RenderableType]:
         wanted = check.certificate if check.verdict is Verdict.UNDECIDED else ""
         if words := "; ".join(part for part in (check.message, wanted and f"{wanted} to be Certified") if part):
             yield Padding(Text(words), (0, 0, 0, 2))
+        if check.measurements:
+            yield Padding(_measured(check), (0, 0, 0, 2))
+
+
+def _measured(check: CheckStatus) -> Text:
+    """The newest values of a plain query, oldest first: `"measured  0.041  0.02 failed  0.04"`."""
+    text = Text("measured", style="dim")
+    for one in check.measurements:
+        words, style = MEASURED[one.outcome]
+        text.append(f"  {' '.join(part for part in (one.value, words) if part)}", style=style)
+    return text
 
 
 def _check(check: CheckStatus) -> tuple[str, str, str]:

@@ -1,10 +1,10 @@
-"""Which colour has a word?"""
+"""Which colour has a word, and which word a measurement?"""
 
 from typing import Final
 
 from rich.text import Text
 
-from sluice.api.status import Verdict
+from sluice.api.status import MeasurementOutcome, Verdict
 from sluice.cli.rollout import Outcome, Rollout
 
 OUTCOMES: Final = {Outcome.SERVING: "green", Outcome.ROLLING: "cyan", Outcome.STALLED: "red"}
@@ -15,6 +15,12 @@ VERDICTS: Final = {
     Verdict.NO_DATA: "yellow",
     Verdict.PROVIDER_ERROR: "yellow",
     Verdict.QUERY_ERROR: "red",
+}
+MEASURED: Final = {
+    MeasurementOutcome.PASSED: ("", "green"),
+    MeasurementOutcome.FAILED: ("failed", "red"),
+    MeasurementOutcome.INCONCLUSIVE: ("inconclusive", "yellow"),
+    MeasurementOutcome.NO_VALUE: ("no value", "yellow"),
 }
 ENDINGS: Final = {"Promoted": "green", "RolledBack": "red", "Superseded": "dim", "Cancelled": "dim"}
 

@@ -8,7 +8,7 @@ from math import floor, isnan
 from typing import Final
 
 from sluice.api.quantities import format_duration
-from sluice.api.status import MEASUREMENTS, MeasurementStatus, Outcome, Verdict
+from sluice.api.status import MEASUREMENTS, MeasurementOutcome, MeasurementStatus, Verdict
 from sluice.api.v1alpha1 import Check, PrometheusCheck
 from sluice.core.analysis.questions import Failure, Measurement, Subject, revision_matchers
 from sluice.core.analysis.verdicts import CheckResult
@@ -118,7 +118,7 @@ class Threshold:
         """What the check says. exposed_at: when the candidate's first request was counted; None: none so far."""
         since = float("inf") if exposed_at is None else exposed_at + self.limits.initial_delay.total_seconds()
         counted = tuple((at, self._values[at]) for at in sorted(self._values) if at >= since)
-        failures = sum(self._outcome(value) is Outcome.FAILED for _, value in counted)
+        failures = sum(self._outcome(value) is MeasurementOutcome.FAILED for _, value in counted)
         self._fail = self._fail or failures > self.limits.failure_limit
         values = [value for _, value in counted if value is not None]
         verdict, message = self._verdict(now, counted, values[-1] if values else None, exposed_at)
@@ -129,7 +129,7 @@ class Threshold:
             f"{failures} of {self.limits.failure_limit + 1} failed measurements",
             message,
             near_failing=1.0 if self._fail else failures / (self.limits.failure_limit + 1),
-            holds=bool(values) and self._outcome(values[-1]) is Outcome.INCONCLUSIVE,
+            holds=bool(values) and self._outcome(values[-1]) is MeasurementOutcome.INCONCLUSIVE,
             measurements=tuple(self._told(at, value) for at, value in counted[-MEASUREMENTS:]),
         )
 
@@ -168,16 +168,16 @@ class Threshold:
         begin = f"{format_duration(delay)} after its first request" if delay else "its first request"
         return f"measurements of the candidate count from {begin} on, one each {interval}: none yet"
 
-    def _outcome(self, value: float | None) -> Outcome:
+    def _outcome(self, value: float | None) -> MeasurementOutcome:
         if value is None:
-            return Outcome.NO_VALUE
+            return MeasurementOutcome.NO_VALUE
         for low, high, outcome in (
-            (self.limits.min, self.limits.max, Outcome.FAILED),
-            (self.limits.hold_below, self.limits.hold_above, Outcome.INCONCLUSIVE),
+            (self.limits.min, self.limits.max, MeasurementOutcome.FAILED),
+            (self.limits.hold_below, self.limits.hold_above, MeasurementOutcome.INCONCLUSIVE),
         ):
             if (low is not None and value < float(low)) or (high is not None and value > float(high)):
                 return outcome
-        return Outcome.PASSED
+        return MeasurementOutcome.PASSED
 
     def _told(self, at: float, value: float | None) -> MeasurementStatus:
         shown = "" if value is None else f"{value:.6g}"
