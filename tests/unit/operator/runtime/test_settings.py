@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sluice.__main__ import main
 from sluice.settings import Settings
 
 
@@ -43,13 +44,21 @@ def test_no_two_processes_have_the_same_name_in_the_lease() -> None:
         ("SLUICE_PORT", "eighty"),
     ],
 )
-def test_the_operator_does_not_start_with_a_wrong_setting_and_names_it(name: str, value: str) -> None:
+def test_the_operator_does_not_start_with_a_wrong_setting_and_names_it(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert main() == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"{name}: ")
+    assert len(told.splitlines()) == 1
+
+
+def test_a_process_with_a_wrong_setting_ends_with_that_status() -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "sluice"], env={name: value}, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-m", "sluice"], env={"SLUICE_PORT": "eighty"}, capture_output=True, check=False, timeout=60
     )
     assert ended.returncode == 2
-    assert ended.stderr.startswith(f"{name}: ")
-    assert len(ended.stderr.splitlines()) == 1
 
 
 def test_the_reference_page_lists_every_setting() -> None:
