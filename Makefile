@@ -140,6 +140,10 @@ bench-faults: $(ENV)  ## The operator killed at every boundary, its leader delet
 bench-exits: $(ENV)  ## 10 versions that exit under traffic: what do they cost, are they out at the second exit? Writes build/bench/exits.json.
 	@$(PYTHON) -m sluice_dev.bench exits
 
+.PHONY: bench-latency
+bench-latency: $(ENV)  ## Versions that are 50, 30, 20% slower than stable: how soon are they taken back? Half an hour. Writes build/bench/latency.json.
+	@$(PYTHON) -m sluice_dev.bench latency
+
 .PHONY: bench-decisions
 bench-decisions: $(ENV)  ## Simulated rollouts judged by the operator's own code (QUICK=1: fewer); goes on where it was interrupted. Writes build/bench/decisions.json.
 	@$(PYTHON) -m sluice_dev.decisions $(if $(QUICK),--quick)

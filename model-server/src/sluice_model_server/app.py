@@ -128,8 +128,8 @@ class ModelApp:
             raise RequestError(404, self._unknown(path))
         request = parse_request(body, model.predictor)
         if self._faults.active:
-            if self._faults.delay_seconds:
-                await asyncio.sleep(self._faults.delay_seconds)
+            if delay := self._faults.delay():
+                await asyncio.sleep(delay)
             if self._faults.fails():
                 return 500, v2_response.error("failed on purpose: SLUICE_MODEL_FAULTS is set")
         try:

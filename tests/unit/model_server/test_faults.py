@@ -37,6 +37,16 @@ def test_shares_of_independent_causes_combine(plan, background, share):
     assert sum(drawn(combined, 20_000)) / 20_000 == pytest.approx(share, abs=0.02)
 
 
+def test_delays_are_fixed_or_lognormal_and_never_longer_than_a_minute():
+    assert faults(FaultPlan(delay_seconds=0.6)).delay() == 0.6
+    plan = faults(FaultPlan(delay_seconds=0.06, delay_sigma=0.5, seed=3))
+    delays = sorted(plan.delay() for _ in range(2000))
+    assert 0.057 < delays[1000] < 0.063
+    assert 0.09 < delays[1680] < 0.11  # one sigma above: 0.06 * exp(0.5)
+    long = faults(FaultPlan(delay_seconds=50, delay_sigma=3, seed=3))
+    assert max(long.delay() for _ in range(50)) == 60
+
+
 def test_only_live_requests_bring_the_exit_nearer():
     plan = faults(FaultPlan(exit_after=2))
     assert [plan.must_exit(mirrored=mirrored) for mirrored in (True, False, True, True, False)] == [False] * 4 + [True]

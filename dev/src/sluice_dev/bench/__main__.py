@@ -1,4 +1,4 @@
-"""`make bench-promote`, `-rollback`, `-exits`, `-faults`: exit status 1 when a target is missed."""
+"""`make bench-promote`, `-rollback`, `-exits`, `-faults`, `-latency`: exit status 1 when a target is missed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from sluice_dev.bench import exits, faults, promote, rollback
+from sluice_dev.bench import exits, faults, latency, promote, rollback
 from sluice_dev.bench.boundaries import NotReached
 from sluice_dev.cluster.cli import plain_errors
 from sluice_dev.cluster.layout import Layout
@@ -29,9 +29,16 @@ class Name(StrEnum):
     ROLLBACK = "rollback"
     EXITS = "exits"
     FAULTS = "faults"
+    LATENCY = "latency"
 
 
-BENCHES = {Name.PROMOTE: promote, Name.ROLLBACK: rollback, Name.EXITS: exits, Name.FAULTS: faults}
+BENCHES = {
+    Name.PROMOTE: promote,
+    Name.ROLLBACK: rollback,
+    Name.EXITS: exits,
+    Name.FAULTS: faults,
+    Name.LATENCY: latency,
+}
 
 
 def main(name: Annotated[Name, typer.Argument(help="which benchmark")]) -> None:
