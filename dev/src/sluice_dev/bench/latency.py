@@ -1,4 +1,4 @@
-"""How soon is a slower version taken back? Lognormal answers around 60 ms, 10% of 200 requests/s, against three pods."""
+"""How soon is a slower version taken back? Lognormal answers around 60 ms, 10% of 200 requests/s, three stable pods."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ the operator, or after an outage of the store) reads it in pieces of its own unt
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from sluice.api.status import Verdict
-from sluice.core.analysis.judge import HISTORY, Judge
+from sluice.core.analysis.judge import HISTORY, Judge, settle
 from sluice.core.analysis.questions import UP, Failure, Measurement, SampleQuestion, Subject, samples_query
 from sluice.core.analysis.verdicts import NOTHING_KNOWN, Observation
 from sluice.core.metrics import Series
@@ -228,20 +228,35 @@ class Poller:
         if self._problems.pop(metric, None) is not None:
             log.info("answers again", metric=metric, rollouts=len(asking))
         by_deployment = by_pods(answer)
+        news: dict[Hashable, bool] = {}
+        before = {watched.key: _stand(watched.judge) for watched, _ in asking}
         for watched, _ in asking:
             subject = watched.judge.subject
             found = [s for one in subject.deployments for s in by_deployment.get((subject.namespace, one), ())]
-            self._give(watched, metric, found, until)
+            with self._understood(watched, metric):
+                news[watched.key] = watched.judge.read(metric, found, until)
+        digested = [watched for watched, _ in asking if watched.key in news]
+        self._settle(digested, metric)
+        for watched in digested:
+            if news[watched.key] or _stand(watched.judge) != before[watched.key]:
+                self._wake(watched.key, watched.judge.failing)
         return None
 
-    def _give(self, watched: Watched, metric: str, answer: Sequence[Series], until: float) -> None:
+    def _settle(self, read: Sequence[Watched], metric: str) -> None:
+        """All at once; one by one if that fails, so that it fails for those only whose samples it cannot digest."""
         try:
-            before = watched.judge.caught_up, watched.judge.failing
-            news = watched.judge.read(metric, answer, until)
-            if news or (watched.judge.caught_up, watched.judge.failing) != before:
-                self._wake(watched.key, watched.judge.failing)
+            settle([watched.judge for watched in read])
+        except Exception:
+            for watched in read:
+                with self._understood(watched, metric):
+                    settle([watched.judge])
+
+    @contextmanager
+    def _understood(self, watched: Watched, metric: str) -> Iterator[None]:
+        """Samples that one judge cannot digest must not blind the others."""
+        try:
+            yield
         except Exception as error:
-            # samples that one judge cannot digest must not blind the others
             self._log_once(error, "samples were not understood", rollout=watched.key, metric=metric)
             self._blind(watched, metric, Failure(Verdict.PROVIDER_ERROR, f"{metric} was not understood: {error!r}"))
 
@@ -296,6 +311,11 @@ class Poller:
         watched.judge.measured(question, answer)
         self._wake(watched.key, False)
         return True
+
+
+def _stand(judge: Judge) -> tuple[bool, bool]:
+    """What a reconciler wants to know at once."""
+    return judge.caught_up, judge.failing
 
 
 def by_pods(answer: Sequence[Series]) -> dict[tuple[str, str], list[Series]]:

@@ -1,18 +1,20 @@
 """Two arms whose scrapes come at different times: one evidence, however the answers are cut."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import isfinite, log
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.core.analysis.comparison import KEPT, PATIENCE, Arm, Comparison, Counts
+from sluice.core.analysis.comparison import KEPT, PATIENCE, Comparison, Counts, Step, settle_together
 from sluice.core.analysis.eprocess import log_evidence, nothing_bet, open_epoch
 from sluice.core.analysis.rate_bets import RateBets, RateState
 from sluice.core.analysis.rates import tolerated_ratio, two_sample_bet
+from sluice.core.analysis.slowdown_bets import SlowdownBets
 
 SCRAPE = tuple[float, str, str, int, int]
 
@@ -180,30 +182,33 @@ def test_what_is_bet_is_fixed_once() -> None:
         begun().begin(RateBets(phi=2.0))
 
 
-@dataclass
+@dataclass(frozen=True)
+class Page:
+    """What was written down so far."""
+
+    lines: tuple[str, ...] = ()
+    log_e: float = 0.0
+    log_c: float = 0.0
+
+
 class Diary:
     """Bets nothing and writes down what it is given."""
 
-    pages: list[str] = field(default_factory=list)
+    group = "diary"
 
-    def nothing(self) -> tuple[str, ...]:
-        return ()
+    def nothing(self) -> Page:
+        return Page()
 
-    def remember(self, state: tuple[str, ...], counts: Counts, index: int) -> tuple[str, ...]:
-        return (*state, f"{index}: remembers {counts.n0:.0f}")
+    def remember(self, state: Page, counts: Counts, index: int) -> Page:
+        return Page((*state.lines, f"{index}: remembers {counts.n0:.0f}"))
 
-    def compare(self, state: tuple[str, ...], counts: Counts, index: int, pods: Mapping[Arm, int]) -> tuple[str, ...]:
-        return (*state, f"{index}: compares {counts.n1:.0f} with {counts.n0:.0f}")
-
-    def evidence(self, state: tuple[str, ...]) -> float:
-        return 0.0
-
-    certificate = evidence
+    def compare(self, steps: Sequence[Step[Page]]) -> list[Page]:
+        return [Page((*s.state.lines, f"{s.index}: compares {s.counts.n1:.0f} with {s.counts.n0:.0f}")) for s in steps]
 
 
 def test_what_is_compared_with_nothing_is_remembered_when_its_time_has_come() -> None:
     """Before the origin at once, after it when the candidate did not come in time."""
-    test: Comparison[tuple[str, ...]] = Comparison(origin=100)
+    test: Comparison[Page] = Comparison(origin=100)
     test.begin(Diary())
     test.add(40.5, "candidate", "c", 5, np.array([0]))  # no request of this rollout
     test.add(50.5, "stable", "s", 10, np.array([0]))
@@ -211,5 +216,36 @@ def test_what_is_compared_with_nothing_is_remembered_when_its_time_has_come() ->
     test.add(101.5, "stable", "s", 30, np.array([0]))
     test.add(100 + PATIENCE + 0.5, "candidate", "c", 1, np.array([0]))
     test.settle(300)
-    assert test.state == ("-50: remembers 10", "0: remembers 20", f"{PATIENCE}: compares 1 with 30")
+    assert test.state is not None
+    assert test.state.lines == ("-50: remembers 10", "0: remembers 20", f"{PATIENCE}: compares 1 with 30")
     assert (test.total.n1, test.total.n0) == (1, 50)
+
+
+def fed(test: Comparison[Any], seed: int, ways: int) -> Comparison[Any]:
+    """Ten minutes of history of stable, one of both arms, each with its own numbers."""
+    random = np.random.default_rng(seed)
+    for second in range(-600, 60, 2 + seed % 3):
+        for arm, rate in (("stable", 180), *([("candidate", 20)] if second > 0 else [])):
+            slow = np.sort(random.binomial(rate, np.linspace(0.4, 0.01 * (1 + seed % 4), ways)))[::-1]
+            test.add(second + 0.1 * (seed % 7), arm, arm, float(rate), slow.astype(float))  # type: ignore[arg-type]
+    return test
+
+
+@pytest.mark.parametrize(
+    ("ways", "bets"),
+    [
+        (1, lambda seed: RateBets(phi=1 + seed / 10, ratio=1.1 + seed / 10, pod_spread=0.0, promotion_margin=0.01)),
+        (3, lambda seed: SlowdownBets((0.1, 0.2, 0.4), phi=1 + seed / 10, proof=1 if seed % 2 else None)),
+    ],
+)
+def test_company_changes_no_result(ways: int, bets: Callable[[int], Any]) -> None:
+    """Eight rollouts with their own settings and scrapes, settled together and each by itself."""
+    together, alone = ([fed(Comparison(0, ways), seed, ways) for seed in range(8)] for _ in range(2))
+    for seed in range(8):
+        together[seed].begin(bets(seed))
+        alone[seed].begin(bets(seed))
+        alone[seed].settle(50 + seed)
+    settle_together([(test, 50 + seed) for seed, test in enumerate(together)])
+    for one, other in zip(together, alone, strict=True):
+        assert one.log_e != 0
+        assert (one.log_e, one.log_c, one.peak, one.peak_c) == (other.log_e, other.log_c, other.peak, other.peak_c)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sluice.api.status import Verdict
 from sluice.api.v1alpha1 import Check, LatencyCheck, OnFail, RateCheck
-from sluice.core.analysis.judge import Judge
+from sluice.core.analysis.judge import Judge, settle
 from sluice.core.metrics import Series
 from sluice.ports import ProviderError, QueryError
 
@@ -346,6 +346,7 @@ def test_however_the_same_samples_are_cut_into_answers_the_evidence_is_the_same(
                 if dict(labels)["__name__"] == question.metric and dict(labels).get("le", "") in ("", "0.25", "+Inf")
             ]
             judge.read(question.metric, found, until)
+        settle([judge])
 
     read(at_once, 0, end)
     read_until = world.start.timestamp()

@@ -6,8 +6,6 @@ from functools import partial
 from math import inf, log
 from typing import Any
 
-import numpy as np
-
 from sluice.api.v1alpha1 import Check, LatencyCheck, OnFail, RateCheck
 from sluice.core.analysis.certificate import promotion_margin
 from sluice.core.analysis.comparison import Arm, Comparison
@@ -90,11 +88,6 @@ class Counted(ABC):
     @abstractmethod
     def inspect(self, arm: Arm, answer: Iterable[Series]) -> None:
         """Notes what the metric itself lacks."""
-
-    def settle(self, until: float) -> None:
-        """Both arms have been read up to `until` (seconds since the epoch)."""
-        if self.comparison is not None:
-            self.comparison.settle(until)
 
     @property
     def fault(self) -> str:
@@ -246,7 +239,7 @@ class CountedLatency(Counted):
         phi = overdispersion(past.requests, losses)
         self.comparison.begin(
             SlowdownBets(
-                np.array(self._shared),
+                self._shared,
                 phi,
                 float(versus.slowdown),
                 float(versus.margin),

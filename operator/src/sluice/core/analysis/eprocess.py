@@ -44,9 +44,13 @@ def nothing_bet(shape: tuple[int, ...] = (), bets: int = len(GRID)) -> Floats:
     return np.full((*shape, bets), -np.inf)
 
 
-def open_epoch(log_wealth: Floats, k: int) -> Floats:
-    """Adds the mass of the k-th epoch (k = 1, 2, ...): 1/(k(k+1)), evenly over the last axis. All epochs sum to 1."""
-    opened: Floats = np.logaddexp(log_wealth, -np.log(k * (k + 1.0) * log_wealth.shape[-1]))
+def open_epoch(log_wealth: Floats, k: ArrayLike) -> Floats:
+    """Adds the mass of the k-th epoch (k = 1, 2, ...): 1/(k(k+1)), evenly over the last axis. All epochs sum to 1.
+
+    k: of the leading shape, or one for all.
+    """
+    number = np.asarray(k, dtype=float)[..., None]
+    opened: Floats = np.logaddexp(log_wealth, -np.log(number * (number + 1.0) * log_wealth.shape[-1]))
     return opened
 
 
@@ -60,9 +64,10 @@ def bet(log_wealth: Floats, requests: ArrayLike, losses: ArrayLike, pmax: float,
     return log_wealth + (x * LOG_GRID - n * pmax * (GRID - 1.0)) / phi
 
 
-def log_evidence(log_wealth: Floats, k: int) -> Floats:
+def log_evidence(log_wealth: Floats, k: ArrayLike) -> Floats:
     """ln of the e-value after k epochs: all bets, and the mass 1/(k+1) that was not bet yet."""
-    total: Floats = np.logaddexp(np.logaddexp.reduce(log_wealth, axis=-1), -np.log(k + 1.0))
+    rest = -np.log(np.asarray(k, dtype=float) + 1.0)
+    total: Floats = np.logaddexp(np.logaddexp.reduce(log_wealth, axis=-1), rest)
     return total
 
 

@@ -4,15 +4,16 @@ The evidence is a function of the samples' own times: a judge that reads the his
 restart comes to the same numbers as one that was there all the time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from math import log
-from typing import Final
+from typing import Any, Final
 
 from sluice.api.status import Verdict
 from sluice.api.v1alpha1 import OnFail
 from sluice.core.analysis.certificate import CERTIFIED_AT
+from sluice.core.analysis.comparison import Comparison, settle_together
 from sluice.core.analysis.counted import Counted, counted_check
 from sluice.core.analysis.counters import Counters
 from sluice.core.analysis.history import history_query
@@ -92,18 +93,27 @@ class Judge:
 
     # --- answers ---------------------------------------------------------------------------------------------------
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What it reads, `up` first."""
+        return tuple(self._read_until)
+
     def read(self, metric: str, answer: Sequence[Series], until: float) -> bool:
-        """Takes the samples of one metric up to `until` (seconds since the epoch). True if any of them was new."""
+        """Takes the samples of one metric up to `until` (seconds since the epoch). True if any of them was new.
+
+        What they say is known once the judge is settled: see `settle`.
+        """
         news = self._sight.absorb(answer) if metric == UP else self._count(metric, answer)
         self._read_until[metric] = max(self._read_until[metric], until)
         self._failures.pop(metric, None)
-        self._settle()
         return news
 
-    def _settle(self) -> None:
-        """Compare as far as both arms have been read."""
+    def unsettled(self) -> Iterator[tuple[Comparison[Any], float]]:
+        """Its comparisons, and up to when both arms of each have been read."""
         for counted in self._compared:
-            counted.settle(min(self._read_until[counted.metric], self._read_until[counted.stable_metric]))
+            if counted.comparison is not None:
+                until = min(self._read_until[counted.metric], self._read_until[counted.stable_metric])
+                yield counted.comparison, until
 
     def _count(self, metric: str, answer: Sequence[Series]) -> bool:
         deltas = self._counters[metric].absorb(answer, self._born_at_zero)
@@ -141,7 +151,7 @@ class Judge:
             if counted.stable_metric == question.check and counted.comparison and not counted.comparison.begun:
                 counted.learn(counted.past(answer or ()), self.subject.largest_share)
         self._failures.pop(HISTORY, None)
-        self._settle()
+        settle([self])
 
     def unanswered(self, metric: str, failure: Failure) -> bool:
         """Notes that a question failed. The evidence stays as it is. True if that is news."""
@@ -292,3 +302,8 @@ class Judge:
 
     def _chosen(self) -> Mapping[str, Target]:
         return self._counters[self.subject.preset.requests].chosen
+
+
+def settle(judges: Iterable[Judge]) -> None:
+    """Compares candidate and stable as far as both have been read. Many judges at once, as that is one computation."""
+    settle_together([entry for judge in judges for entry in judge.unsettled()])

@@ -167,7 +167,7 @@ def bet_on_slowdown(
     x0: ArrayLike,
     slowdown: ArrayLike,
     phi: ArrayLike = 1.0,
-    margin: float = MARGIN,
+    margin: ArrayLike = MARGIN,
 ) -> SlowdownState:
     """The wealth after one poll; one in which an arm had no request changes nothing. The poll is remembered afterwards.
 
@@ -180,7 +180,8 @@ def bet_on_slowdown(
     earlier, known = _tails_before(tails, state.bounds, np.asarray(slowdown, dtype=float))
     ratio = np.maximum((earlier / tails).max(axis=-2), 1.0)
     stable = tails[..., _USUAL, :]
-    allowed = ratio * stable + margin
+    extra = np.asarray(margin, dtype=float)[..., None]
+    allowed = ratio * stable + extra
     funded = state.log_wealth[..., 0] > -np.inf
     both = (requests1 > 0) & (requests0 > 0)
     live = np.nonzero(known & funded & (allowed < _CERTAIN) & both[..., None])
@@ -190,10 +191,10 @@ def bet_on_slowdown(
         return np.broadcast_to(values, funded.shape)[live][:, None]
 
     k1, k0, s1, s0 = at(requests1[..., None]), at(requests0[..., None]), at(slow1), at(slow0)
-    r, p0, most = at(ratio), at(stable), at(allowed)
+    r, p0, most, delta = at(ratio), at(stable), at(allowed), at(extra)
     p1 = GRID * most / (GRID * most + 1.0 - most)
-    m0 = _nearest_null(k1, k0, p1, p0, r, margin)
-    m1 = r * m0 + margin
+    m0 = _nearest_null(k1, k0, p1, p0, r, delta)
+    m1 = r * m0 + delta
     gain = s1 * np.log(p1 / m1) + (k1 - s1) * np.log((1.0 - p1) / (1.0 - m1))
     gain += s0 * np.log(p0 / m0) + (k0 - s0) * np.log((1.0 - p0) / (1.0 - m0))
     wealth = state.log_wealth.copy()
@@ -233,7 +234,7 @@ def _tails_before(tails: Floats, bounds: Floats, slowdown: Floats) -> tuple[Floa
     return ndtr(low + part * (high - low)), known
 
 
-def _nearest_null(k1: Floats, k0: Floats, p1: Floats, p0: Floats, r: Floats, margin: float) -> Floats:
+def _nearest_null(k1: Floats, k0: Floats, p1: Floats, p0: Floats, r: Floats, margin: Floats) -> Floats:
     """m0 of the member (r m0 + margin, m0) of H0 that is nearest to (p1, p0), by Newton's method within a bracket.
 
     At the root k1 r (p1 - m1) / (m1 (1 - m1)) + k0 (p0 - m0) / (m0 (1 - m0)) = 0. The left side falls with m0, is >= 0
@@ -242,6 +243,7 @@ def _nearest_null(k1: Floats, k0: Floats, p1: Floats, p0: Floats, r: Floats, mar
     """
     low, high = np.broadcast_arrays(p0, (p1 - margin) / r)
     m0 = np.clip((k1 * p1 + k0 * p0) / (k1 * r + k0), low, high)
+    done = np.zeros(m0.shape, dtype=bool)
     for _ in range(_STEPS):
         m1 = r * m0 + margin
         variance0, variance1, gap0, gap1 = m0 * (1.0 - m0), m1 * (1.0 - m1), p0 - m0, p1 - m1
@@ -251,8 +253,9 @@ def _nearest_null(k1: Floats, k0: Floats, p1: Floats, p0: Floats, r: Floats, mar
         with np.errstate(divide="ignore", invalid="ignore"):
             step = m0 - value / slope
         better = np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
-        done = np.abs(better - m0) <= _PRECISION * m0
-        m0 = better
+        moved = ~done
+        done = done | (np.abs(better - m0) <= _PRECISION * m0)
+        m0 = np.where(moved, better, m0)  # what is found stays, so that company changes no result
         if done.all():
             break
     return m0

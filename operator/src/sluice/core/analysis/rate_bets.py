@@ -1,13 +1,13 @@
 """What a comparison with stable bets on a share of losses: errors, or any other category of requests."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from sluice.core.analysis.certificate import TOLERATED_RATIO, UNKNOWN_MARGIN
-from sluice.core.analysis.comparison import Arm, Counts
+from sluice.core.analysis.comparison import Arm, Counts, Step
 from sluice.core.analysis.eprocess import PROMOTION_GRID, Floats, log_evidence, nothing_bet, open_epoch
 from sluice.core.analysis.rates import LEAST_RATIO, MARGIN, POD_SPREAD, tolerated_ratio, two_sample_bet
 
@@ -22,12 +22,17 @@ def promotion_bets() -> Floats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RateState:
-    """Wealth of both bets, (bets,) each. epochs: times that new mass was bet; epoch: number of the newest."""
+    """Wealth of both bets, (bets,) each. epochs: times that new mass was bet; epoch: number of the newest.
+
+    log_e, log_c: see Evidence.
+    """
 
     rollback: Floats = field(default_factory=nothing_bet)
     promotion: Floats = field(default_factory=promotion_bets)
     epochs: int = 0
     epoch: int = -1
+    log_e: float = 0.0
+    log_c: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,11 @@ class RateBets:
     pod_spread: float = POD_SPREAD
     promotion_margin: float = UNKNOWN_MARGIN
 
+    @property
+    def group(self) -> Hashable:
+        """See Bets."""
+        return "rates"
+
     def nothing(self) -> RateState:
         """See Bets."""
         return RateState()
@@ -52,25 +62,37 @@ class RateBets:
         """Both arms are looked at in the same polls: the past teaches nothing."""
         return state
 
-    def compare(self, state: RateState, counts: Counts, index: int, pods: Mapping[Arm, int]) -> RateState:
-        """See Bets."""
-        if (epoch := index // EPOCH) != state.epoch:
-            epochs = state.epochs + 1
-            state = replace(state, rollback=open_epoch(state.rollback, epochs), epochs=epochs, epoch=epoch)
-        numbers = (counts.n1, counts.x1[0], counts.n0, counts.x0[0])
-        ratio = tolerated_ratio(pods["candidate"], pods["stable"], self.pod_spread, self.ratio)
-        return replace(
-            state,
-            rollback=two_sample_bet(state.rollback, *numbers, ratio, self.margin, self.phi),
-            promotion=two_sample_bet(
-                state.promotion, *numbers, TOLERATED_RATIO, self.promotion_margin, self.phi, PROMOTION_GRID
-            ),
-        )
+    def tolerated(self, pods: Mapping[Arm, int]) -> float:
+        """Ratio that is no reason for a rollback."""
+        return tolerated_ratio(pods["candidate"], pods["stable"], self.pod_spread, self.ratio)
 
-    def evidence(self, state: RateState) -> float:
+    def compare(self, steps: Sequence[Step[RateState]]) -> list[RateState]:
         """See Bets."""
-        return float(log_evidence(state.rollback, state.epochs))
+        n1, x1, n0, x0 = np.array([(s.counts.n1, s.counts.x1[0], s.counts.n0, s.counts.x0[0]) for s in steps]).T
+        settings = [(b.tolerated(s.pods), b.margin, b.phi, b.promotion_margin) for s in steps for b in [_own(s)]]
+        ratio, margin, phi, promotion_margin = np.array(settings).T
+        epochs = np.array([s.state.epochs + (s.index // EPOCH != s.state.epoch) for s in steps])
+        opened = np.array([s.index // EPOCH != s.state.epoch for s in steps])
+        rollback = np.stack([s.state.rollback for s in steps])
+        rollback = np.where(opened[:, None], open_epoch(rollback, np.maximum(epochs, 1)), rollback)
+        rollback = two_sample_bet(rollback, n1, x1, n0, x0, ratio, margin, phi)
+        promotion = np.stack([s.state.promotion for s in steps])
+        promotion = two_sample_bet(promotion, n1, x1, n0, x0, TOLERATED_RATIO, promotion_margin, phi, PROMOTION_GRID)
+        log_e, log_c = log_evidence(rollback, epochs), np.logaddexp.reduce(promotion, axis=-1)
+        return [
+            RateState(
+                rollback[k].copy(),
+                promotion[k].copy(),
+                int(epochs[k]),
+                s.index // EPOCH,
+                float(log_e[k]),
+                float(log_c[k]),
+            )
+            for k, s in enumerate(steps)
+        ]
 
-    def certificate(self, state: RateState) -> float:
-        """See Bets."""
-        return float(np.logaddexp.reduce(state.promotion))
+
+def _own(step: Step[RateState]) -> RateBets:
+    if not isinstance(step.bets, RateBets):
+        raise TypeError(f"{step.bets} bets on something else")
+    return step.bets
