@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from functools import partial
+from functools import cached_property, partial
 from math import inf, log
 from typing import Any
 
@@ -94,7 +94,7 @@ class Counted(ABC):
         """Why the question itself is wrong, else empty."""
         return next((fault for fault in self._faults.values() if fault), "")
 
-    @property
+    @cached_property
     def required(self) -> bool:
         """Whether the candidate gets all traffic only once it is certified: not for what is only reported."""
         return self.check.required and self.check.on_fail is not OnFail.REPORT
@@ -102,18 +102,19 @@ class Counted(ABC):
     @property
     def log_e(self) -> float:
         """ln of the check's e-value now: where it has two kinds of evidence, half of the stake is on each."""
-        return self._halved([t.log_e for t in self._tests()])
+        return self._halved([t.log_e for t in self._tests])
 
     @property
     def peak(self) -> float:
         """The largest that it was."""
-        return self._halved([t.peak for t in self._tests()])
+        return self._halved([t.peak for t in self._tests])
 
     @property
     def log_c(self) -> float:
         """ln of the evidence that the candidate is good enough: in every respect, so the least of its tests counts."""
-        return min((t.log_c for t in self._tests()), default=0.0)
+        return min((t.log_c for t in self._tests), default=0.0)
 
+    @cached_property
     def _tests(self) -> list[MaximumTest | Comparison[Any]]:
         return [test for test in (self.maximum, self.comparison) if test is not None]
 
@@ -217,6 +218,8 @@ class CountedLatency(Counted):
 
     def inspect(self, arm: Arm, answer: Iterable[Series]) -> None:
         """Notes whether a histogram lacks a bucket that the check needs."""
+        if self._faults.get(arm) == "":
+            return  # a histogram that has its buckets keeps them
         seen = bounds_seen(answer)
         if inf not in seen or (arm == "stable" and self.comparison is None):
             return

@@ -35,6 +35,7 @@ NO_HISTOGRAM: Final = 100
 """Requests after which a histogram must be there; before, they may all have failed in a server that times successes."""
 HISTORY: Final = "stable's past"
 """What the question about it is called beside the metrics."""
+_CERTAIN: Final = log(CERTIFIED_AT)
 _CLOCKS: Final = 1.0
 """Seconds by which a pod may seem to be older than the rollout that made it: the API server cuts off fractions."""
 
@@ -72,6 +73,8 @@ class Judge:
         self._counters = {metric: Counters() for metric in metrics if metric != UP}
         self._compared = tuple(c for c in self._counted if c.comparison is not None)
         self._pod_starts: dict[str, float] = {}
+        self._candidates: dict[str, bool] = {}
+        """Names of pods, and whether they are the candidate's."""
         self._answered = Ledger()
 
     # --- questions -------------------------------------------------------------------------------------------------
@@ -133,7 +136,10 @@ class Judge:
         return bool(deltas)
 
     def _is_candidates(self, pod: str) -> bool:
-        return pod.rsplit("-", 2)[0] == self.subject.deployment
+        found = self._candidates.get(pod)
+        if found is None:
+            found = self._candidates[pod] = pod.rsplit("-", 2)[0] == self.subject.deployment
+        return found
 
     def history(self) -> Measurement | None:
         """The question about stable's past that is still open; comparisons wait for its answer."""
@@ -228,23 +234,23 @@ class Judge:
         )
 
     def _result(self, counted: Counted, at: float, newest: float | None) -> CheckResult:
-        check = counted.check
-        failed = self._failed(counted)
+        check, limit, log_c = counted.check, self._limits[counted.check.name], counted.log_c
+        failed, required = self._failed(counted), counted.required
+        log_e = counted.peak if failed else counted.log_e
         unknown = None if failed else self._unknown(counted, at, newest)
-        certified = counted.log_c >= log(CERTIFIED_AT)
-        verdict = Verdict.CERTIFIED if certified else Verdict.UNDECIDED
+        verdict = Verdict.CERTIFIED if log_c >= _CERTAIN else Verdict.UNDECIDED
         if failed or unknown:
             verdict = unknown.verdict if unknown else Verdict.FAIL
         return CheckResult(
             check.name,
             verdict,
             check.on_fail,
-            evidence(counted.peak if failed else counted.log_e, self._limits[check.name]),
+            evidence(log_e, limit),
             unknown.message if unknown else counted.waits() or counted.told(),
-            near_failing=way(counted.peak if failed else counted.log_e, self._limits[check.name]),
-            near_certified=way(counted.log_c, CERTIFIED_AT) if counted.required else None,
-            required=counted.required,
-            certificate=evidence(counted.log_c, CERTIFIED_AT) if counted.required else "",
+            near_failing=way(log_e, limit),
+            near_certified=way(log_c, CERTIFIED_AT) if required else None,
+            required=required,
+            certificate=evidence(log_c, CERTIFIED_AT) if required else "",
             lacks_stable=unknown is not None and unknown.of_stable,
         )
 
