@@ -162,11 +162,7 @@ def matrix() -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment() -> dict[str, str]:
     """This process's environment, but with compiled modules kept from one start to the next, as the image has them."""
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {
-        **inherited,
-        "PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("bytecode")),
-        "SLUICE_MODEL_HOST": "127.0.0.1",
-    }
+    return {**inherited, "SLUICE_MODEL_HOST": "127.0.0.1"}

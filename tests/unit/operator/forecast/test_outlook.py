@@ -37,7 +37,7 @@ def found(view: Outlook, name: str) -> float:
 
 @pytest.fixture(scope="module")
 def busy() -> Outlook:
-    return outlook(spec(), 200, 0.01)
+    return outlook(spec(), 200, 0.01, worlds=200)
 
 
 def test_a_stage_lasts_until_both_of_its_gates_are_open(busy: Outlook) -> None:
@@ -66,7 +66,7 @@ def test_an_equal_candidate_is_rarely_rolled_back(busy: Outlook) -> None:
 
 
 def test_equal_questions_have_equal_answers() -> None:
-    assert outlook(spec(), 50, 0.01, worlds=50) == outlook(spec(), 50, 0.01, worlds=50)
+    assert outlook(spec(), 50, 0.01, worlds=30) == outlook(spec(), 50, 0.01, worlds=30)
 
 
 def test_a_maximum_alone_does_not_find_what_stays_below_it() -> None:
@@ -79,7 +79,7 @@ def test_a_maximum_alone_does_not_find_what_stays_below_it() -> None:
 
 
 def test_thin_traffic_is_said_and_so_is_what_to_change() -> None:
-    view = outlook(spec(), 2, 0.01, worlds=50)
+    view = outlook(spec(), 2, 0.01, worlds=30)
     first = view.stages[0]
     assert (first.by, first.seconds) == ("minSamples", 2500)
     assert any("stage first gets 0.02 requests/s" in words and "lower minSamples" in words for words in view.advice)
@@ -87,7 +87,7 @@ def test_thin_traffic_is_said_and_so_is_what_to_change() -> None:
 
 def test_the_last_stage_waits_for_the_certificate() -> None:
     """25 requests/s of the candidate: 0.2 points over stable's 1% cannot be shown in five minutes."""
-    slow, optional = (outlook(spec({**VERSUS, "required": r}, LATENCY), 50, 0.01, worlds=50) for r in (True, False))
+    slow, optional = (outlook(spec({**VERSUS, "required": r}, LATENCY), 50, 0.01, worlds=30) for r in (True, False))
     assert (optional.stages[-1].by, slow.stages[-1].by) == ("minDuration", "certificate")
     assert slow.stages[-1].seconds > optional.stages[-1].seconds + 30
     assert slow.regressions == optional.regressions
@@ -97,7 +97,7 @@ def test_the_slowest_certificate_counts() -> None:
     """About 5% of stable's requests exceed the bound that latency is certified at: that takes more requests."""
     versus = {"name": "slower", "type": "Latency", "latency": {"versusStable": {}}}
     alone, both, free = (
-        outlook(spec(*checks), 20, 0.001, worlds=50).stages[-1]
+        outlook(spec(*checks), 20, 0.001, worlds=30).stages[-1]
         for checks in ((VERSUS,), (VERSUS, versus), (VERSUS, {**versus, "required": False}))
     )
     assert (both.by, both.of) == ("certificate", "slower")
@@ -106,7 +106,7 @@ def test_the_slowest_certificate_counts() -> None:
 
 
 def test_a_certificate_that_does_not_come_is_said() -> None:
-    never = outlook(spec(steps=[{**STEPS[0], "weight": 1, "minSamples": 10}]), 0.2, 0.05, worlds=50)
+    never = outlook(spec(steps=[{**STEPS[0], "weight": 1, "minSamples": 10}]), 0.2, 0.05, worlds=30)
     assert any("not Certified within 6 h" in words and "onDeadline (Hold)" in words for words in never.advice)
 
 
@@ -123,12 +123,12 @@ def test_few_pods_are_said_to_differ_by_themselves(busy: Outlook) -> None:
 
 def test_a_first_step_that_is_too_bold_is_said() -> None:
     bold = [{"name": "all-in", "weight": 90, "minDuration": "1m", "minSamples": 100}]
-    assert any("begin with less weight" in words for words in outlook(spec(steps=bold), 200, 0.01, worlds=50).advice)
+    assert any("begin with less weight" in words for words in outlook(spec(steps=bold), 200, 0.01, worlds=30).advice)
 
 
 def test_a_last_step_of_days_does_not_blur_the_first_ones() -> None:
     steps = [STEPS[0], STEPS[1], {**STEPS[2], "minDuration": "72h"}]
-    short, long = (outlook(spec(steps=s), 200, 0.01, worlds=50).regressions[-1] for s in (STEPS, steps))
+    short, long = (outlook(spec(steps=s), 200, 0.01, worlds=30).regressions[-1] for s in (STEPS, steps))
     assert (long.seconds, long.bad) == (short.seconds, short.bad)
 
 
@@ -145,4 +145,4 @@ def test_without_a_check_on_errors_there_is_nothing_to_forecast(checks: tuple[di
 
 
 def test_stable_without_errors_leaves_only_the_half() -> None:
-    assert [r.name for r in outlook(spec(), 200, 0.0, worlds=50).regressions] == ["half failing"]
+    assert [r.name for r in outlook(spec(), 200, 0.0, worlds=30).regressions] == ["half failing"]
