@@ -326,7 +326,7 @@ async def test_a_restarted_operator_comes_to_the_same_numbers(world: Any, seed: 
 
 
 @pytest.mark.no_cover
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6), cuts=st.lists(st.floats(0, 600), max_size=30))
 def test_however_the_same_samples_are_cut_into_answers_the_evidence_is_the_same(
     world: Any, seed: int, cuts: list[float]
