@@ -46,6 +46,8 @@ class Watched:
 
     key: Hashable
     judge: Judge
+    warned: bool = False
+    """Whether it was logged that two Prometheus answer in turn."""
 
     @property
     def behind(self) -> float:
@@ -238,6 +240,13 @@ class Poller:
         digested = [watched for watched, _ in asking if watched.key in news]
         self._settle(digested, metric)
         for watched in digested:
+            if watched.judge.backwards and not watched.warned:
+                watched.warned = True
+                log.warning(
+                    "counters go back and forth: two Prometheus with different clocks answer; the one ahead counts",
+                    rollout=watched.key,
+                    metric=metric,
+                )
             if news[watched.key] or _stand(watched.judge) != before[watched.key]:
                 self._wake(watched.key, watched.judge.failing)
         return None

@@ -34,6 +34,22 @@ def test_a_fall_is_a_reset_and_the_counter_began_again() -> None:
     assert amounts(Counters(), series((10, 500), (12, 4), (14, 6))) == [(10, 0), (12, 4), (14, 2)]
 
 
+def test_two_prometheus_whose_clocks_differ_count_everything_once() -> None:
+    """10 requests a second; one clock is 7 s ahead; each answers for 20 s, with what it has."""
+    counters, counted = Counters(), 0.0
+    for second in range(0, 600, 5):
+        ahead = 7 if second // 20 % 2 else 0
+        answer = series(*[(t + ahead, 1000.0 + 10 * t) for t in range(max(0, second - 12), second + 1, 2)])
+        counted += sum(amount for _, amount in amounts(counters, answer))
+    assert 5800 <= counted <= 5950
+    assert counters.backwards
+
+
+def test_a_restart_is_a_reset_also_right_after_the_last_scrape() -> None:
+    assert amounts(Counters(), series((10, 500), (12, 249))) == [(10, 0), (12, 249)]
+    assert amounts(Counters(), series((10, 500), (80, 499))) == [(10, 0), (80, 499)]
+
+
 def test_an_overlap_of_two_answers_counts_once() -> None:
     counters = Counters()
     amounts(counters, series((10, 5), (12, 7)))

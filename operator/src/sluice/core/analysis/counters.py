@@ -1,7 +1,9 @@
 """What did raw counters count between two scrapes? Differences per series, never rates.
 
 The rules, each of them a test:
-- a value below the one before is a reset, and the counter began at 0 again;
+- a value below the one before is a reset, and the counter began at 0 again; but one that is only a little below comes
+  from another Prometheus behind the same address, whose clock differs: it is left out, so that the one that is ahead
+  counts. Taken for a reset it would count everything again, each time that the two take turns;
 - only samples newer than the last used one count, so answers may overlap;
 - a series that is new to us began at 0 where its target was scraped successfully before without it, or where the pod
   itself is younger than the rollout: without this 100 instead of 50 bad requests pass. Else it is a baseline;
@@ -12,6 +14,7 @@ The rules, each of them a test:
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
+from typing import Final
 
 from sluice.core.analysis.sight import Target, target_of
 from sluice.core.metrics import Series
@@ -34,6 +37,13 @@ class Delta:
     uncounted: float = 0.0
 
 
+SKEW_SECONDS: Final = 60.0
+"""Most that the clocks of two Prometheus differ, and least time in which a restarted pod may do half of all that it did
+once more."""
+SKEW_PART: Final = 0.5
+"""A fall to no less than this part of the value before, within SKEW_SECONDS, is no restart."""
+
+
 BornAtZero = Callable[[str, Target, float], bool]
 """(pod, target, time of a series' first sample) -> whether the series began at 0."""
 
@@ -44,6 +54,8 @@ class Counters:
 
     chosen: dict[str, Target] = field(default_factory=dict)
     """Per pod the target that is counted: the first one that had the metric."""
+    backwards: int = 0
+    """Samples that were left out because two Prometheus take turns."""
     _last: dict[SeriesKey, tuple[float, float]] = field(default_factory=dict)
 
     def absorb(self, answer: Iterable[Series], born_at_zero: BornAtZero) -> list[Delta]:
@@ -62,6 +74,9 @@ class Counters:
         for time, value in series.points:
             if not isfinite(value) or (last is not None and time <= last[0]):
                 continue
+            if last is not None and value < last[1] and _skewed(last, time, value):
+                self.backwards += 1
+                continue
             uncounted = 0.0
             if last is not None:
                 amount = value - last[1] if value >= last[1] else value
@@ -74,3 +89,8 @@ class Counters:
             yield Delta(time, series.labels, amount, before, uncounted)
         if last is not None:
             self._last[key] = last
+
+
+def _skewed(last: tuple[float, float], time: float, value: float) -> bool:
+    """Whether a lower value is an older one of the same process, told by a clock that is ahead."""
+    return time - last[0] <= SKEW_SECONDS and value >= SKEW_PART * last[1]

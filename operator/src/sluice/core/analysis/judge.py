@@ -77,6 +77,11 @@ class Judge:
         """Names of pods, and whether they are the candidate's."""
         self._answered = Ledger()
 
+    @property
+    def backwards(self) -> int:
+        """Samples left out because two Prometheus with different clocks take turns at answering."""
+        return sum(counters.backwards for counters in self._counters.values())
+
     # --- questions -------------------------------------------------------------------------------------------------
 
     def questions(self) -> tuple[SampleQuestion, ...]:
