@@ -144,6 +144,14 @@ bench-exits: $(ENV)  ## 10 versions that exit under traffic: what do they cost, 
 bench-latency: $(ENV)  ## Versions that are 50, 30, 20% slower than stable: how soon are they taken back? Half an hour. Writes build/bench/latency.json.
 	@$(PYTHON) -m sluice_dev.bench latency
 
+.PHONY: bench-scale
+bench-scale: $(ENV)  ## 1, 100 and 1,000 rollouts at once, without a cluster: questions and milliseconds of a tick. Writes build/bench/scale.json.
+	@$(PYTHON) -m sluice_dev.scale
+
+.PHONY: pictures
+pictures: $(ENV)  ## Draw the pictures of docs/ that are simulated.
+	@$(PYTHON) -m sluice_dev.decisions.example
+
 .PHONY: bench-decisions
 bench-decisions: $(ENV)  ## Simulated rollouts judged by the operator's own code (QUICK=1: fewer); goes on where it was interrupted. Writes build/bench/decisions.json.
 	@$(PYTHON) -m sluice_dev.decisions $(if $(QUICK),--quick)

@@ -14,6 +14,7 @@ from sluice_dev.bench.figures import Target
 from sluice_dev.decisions.__main__ import pooled, target_of
 from sluice_dev.decisions.campaign import Played, Store, campaign, play
 from sluice_dev.decisions.cells import CELLS, FALSE_ALARMS, Cell, rollout
+from sluice_dev.decisions.example import paths
 from sluice_dev.decisions.picture import draw
 
 BAD = Cell("bad", rollout(200, 0.01, failing=0.5), 60, "bad", 60)
@@ -102,6 +103,14 @@ def test_the_pooled_bound() -> None:
     assert bound.value == pytest.approx(0.0041, abs=0.0001)
     assert bound.met
     assert not pooled([Played(1000, 12)]).met
+
+
+def test_the_example_shows_worse_candidates_rise_and_equal_ones_sink() -> None:
+    times, equal, rate = paths(rollout(200, 0.01), 20, 1)
+    _, worse, _ = paths(rollout(200, 0.01, factor=5), 20, 1)
+    assert equal.shape == rate.shape == (len(times), 20)
+    assert np.median(equal[-1]) < 1 < 150 < np.median(worse[-1])
+    assert rate[-1].mean() == pytest.approx(0.01, rel=0.2)
 
 
 def test_the_picture_is_drawn_also_of_what_was_never_found(tmp_path: Path) -> None:
