@@ -31,7 +31,7 @@ CASES: list[tuple[str, Change]] = [
                         "type": "Prometheus",
                         "onFail": "Pause",
                         "prometheus": {
-                            "query": "up",
+                            "query": 'sum by (namespace) (up{namespace="$(namespace)",exported_namespace="x"})',
                             "min": "-0.5",
                             "max": "100",
                             "interval": "1s",

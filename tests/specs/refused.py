@@ -226,6 +226,18 @@ CASES: list[tuple[str, Change, str, str]] = [
         "Required",
     ),
     (
+        "another namespace's numbers",
+        prometheus(min="1", query='sum(up{namespace="kube-system"})'),
+        "spec.analysis.checks[0].prometheus.query",
+        "reaches into another namespace",
+    ),
+    (
+        "all namespaces but one",
+        prometheus(min="1", query='sum(up{pod="a",namespace !~ "x"})'),
+        "spec.analysis.checks[0].prometheus.query",
+        "reaches into another namespace",
+    ),
+    (
         "a band below its minimum",
         prometheus(min="10", holdBelow="9"),
         "spec.analysis.checks[0].prometheus",

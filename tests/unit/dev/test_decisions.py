@@ -109,7 +109,8 @@ def test_the_example_shows_worse_candidates_rise_and_equal_ones_sink() -> None:
     times, equal, rate = paths(rollout(200, 0.01), 20, 1)
     _, worse, _ = paths(rollout(200, 0.01, factor=5), 20, 1)
     assert equal.shape == rate.shape == (len(times), 20)
-    assert np.median(equal[-1]) < 1 < 150 < np.median(worse[-1])
+    assert np.median(equal[-1]) < 1
+    assert np.median(worse[-1]) > 150
     assert rate[-1].mean() == pytest.approx(0.01, rel=0.2)
 
 

@@ -14,6 +14,11 @@ from sluice.api.schema import NAME_LIMIT, NAME_PATTERN, Schema
 BLIND_DEADLINE_PATTERN: Final = rf"^(Auto|Never|{DURATION_PATTERN.strip('^$')})$"
 
 
+OWN_NAMESPACE: Final = 'namespace="$(namespace)"'
+NAMESPACE_MATCHER: Final = r"(^|[^a-zA-Z0-9_])namespace[[:space:]]*[=!]"
+"""As RE2 reads it: a label matcher on the namespace in PromQL. `by (namespace)` is none."""
+
+
 class OnFail(StrEnum):
     """What a failed check does."""
 
@@ -189,7 +194,15 @@ class PrometheusCheck(Schema):
             min_length=1,
             max_length=4096,
             description="PromQL that yields one number. $(candidate) and $(stable) stand for the label matchers of a "
-            'revision\'s pods (namespace="..",pod=~".."), $(namespace) and $(name) for those of the object.',
+            'revision\'s pods (namespace="..",pod=~".."), $(namespace) and $(name) for those of the object. The only other '
+            'matcher on the label namespace is namespace="$(namespace)".',
+            json_schema_extra=validated(
+                cel(
+                    f"!self.replace('{OWN_NAMESPACE}', '').matches(r'{NAMESPACE_MATCHER}')",
+                    "query reaches into another namespace: write $(candidate), $(stable) or "
+                    'namespace="$(namespace)" and no other matcher on that label',
+                )
+            ),
         ),
     ]
     min: Annotated[

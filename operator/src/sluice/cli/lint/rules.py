@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from sluice.api import rules as api
+from sluice.api.analysis import NAMESPACE_MATCHER, OWN_NAMESPACE
 from sluice.api.quantities import DECIMAL_PATTERN, parse_duration
 from sluice.api.schema import NAME_LIMIT, NAME_PATTERN
 from sluice.cli.lint.finding import Place
@@ -146,6 +147,11 @@ def _falls(low: str, high: str) -> Rule:
     return rule
 
 
+def _own_namespace(value: Any) -> Iterator[Breach]:
+    if re.search(NAMESPACE_MATCHER.replace("[:space:]", r"\s"), value.replace(OWN_NAMESPACE, "")):
+        yield _HERE
+
+
 def _interval(value: Any) -> Iterator[Breach]:
     length = parse_duration(value)
     if isinstance(length, timedelta) and length < timedelta(seconds=1):
@@ -184,6 +190,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "holdAbove is above max, so it says nothing: a value above max fails already; lower holdAbove": _falls(
         "holdAbove", "max"
     ),
+    "query reaches into another namespace: write $(candidate), $(stable) or "
+    'namespace="$(namespace)" and no other matcher on that label': _own_namespace,
     "interval must be at least 1s": _interval,
     "blindDeadline must be Auto, Never or longer than 0, e.g. 90s": _blind_deadline,
 }
