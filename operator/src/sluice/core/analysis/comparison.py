@@ -99,6 +99,16 @@ class Bets(Protocol[State]):
         """Bets on each step; all are of this group. Each by itself has the same result."""
 
 
+Kind = TypeVar("Kind")
+
+
+def bets_of(step: Step[Any], kind: type[Kind]) -> Kind:
+    """The settings of a step's own bets. Raises TypeError for one of another group."""
+    if not isinstance(step.bets, kind):
+        raise TypeError(f"{step.bets} are no {kind.__name__}")
+    return step.bets
+
+
 @dataclass(slots=True)
 class _Window:
     """index: number of the window since the origin. pods: of each arm, those with requests in it."""

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from sluice.core.analysis.certificate import TOLERATED_RATIO, UNKNOWN_MARGIN
-from sluice.core.analysis.comparison import Arm, Counts, Step
+from sluice.core.analysis.comparison import Arm, Counts, Step, bets_of
 from sluice.core.analysis.eprocess import PROMOTION_GRID, Floats, log_evidence, nothing_bet, open_epoch
 from sluice.core.analysis.rates import LEAST_RATIO, MARGIN, POD_SPREAD, tolerated_ratio, two_sample_bet
 
@@ -69,7 +69,9 @@ class RateBets:
     def compare(self, steps: Sequence[Step[RateState]]) -> list[RateState]:
         """See Bets."""
         n1, x1, n0, x0 = np.array([(s.counts.n1, s.counts.x1[0], s.counts.n0, s.counts.x0[0]) for s in steps]).T
-        settings = [(b.tolerated(s.pods), b.margin, b.phi, b.promotion_margin) for s in steps for b in [_own(s)]]
+        settings = [
+            (b.tolerated(s.pods), b.margin, b.phi, b.promotion_margin) for s in steps for b in [bets_of(s, RateBets)]
+        ]
         ratio, margin, phi, promotion_margin = np.array(settings).T
         epochs = np.array([s.state.epochs + (s.index // EPOCH != s.state.epoch) for s in steps])
         opened = np.array([s.index // EPOCH != s.state.epoch for s in steps])
@@ -90,9 +92,3 @@ class RateBets:
             )
             for k, s in enumerate(steps)
         ]
-
-
-def _own(step: Step[RateState]) -> RateBets:
-    if not isinstance(step.bets, RateBets):
-        raise TypeError(f"{step.bets} bets on something else")
-    return step.bets

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sluice.core.analysis.certificate import TOLERATED_RATIO, UNKNOWN_MARGIN
-from sluice.core.analysis.comparison import WINDOW, Arm, Counts, Step
+from sluice.core.analysis.comparison import WINDOW, Arm, Counts, Step, bets_of
 from sluice.core.analysis.eprocess import PROMOTION_GRID, Floats
 from sluice.core.analysis.latency import (
     LEAST_SLOWDOWN,
@@ -121,7 +121,11 @@ class SlowdownBets:
         """See Bets. Nothing is bet before enough is known of stable."""
         n1, n0 = (np.array([n(s.counts) for s in steps]) for n in (attrgetter("n1"), attrgetter("n0")))
         x1, x0 = (np.stack([x(s.counts) for s in steps]) for x in (attrgetter("x1"), attrgetter("x0")))
-        settings = [(b.tolerated(s.pods), b.margin, b.phi, b.promotion_margin) for s in steps for b in [_own(s)]]
+        settings = [
+            (b.tolerated(s.pods), b.margin, b.phi, b.promotion_margin)
+            for s in steps
+            for b in [bets_of(s, SlowdownBets)]
+        ]
         tolerated, margin, phi, promotion_margin = np.array(settings).T
         before = _stacked([s.state.slowdown for s in steps])
         known = has_history(before)
@@ -151,12 +155,6 @@ class SlowdownBets:
             )
             for k, s in enumerate(steps)
         ]
-
-
-def _own(step: Step[SlownessState]) -> SlowdownBets:
-    if not isinstance(step.bets, SlowdownBets):
-        raise TypeError(f"{step.bets} bets on something else")
-    return step.bets
 
 
 def _passed(state: SlownessState, index: int) -> tuple[int, float]:

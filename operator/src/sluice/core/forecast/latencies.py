@@ -19,7 +19,7 @@ from sluice.core.analysis.rate_bets import promotion_bets
 from sluice.core.analysis.rates import two_sample_bet
 from sluice.core.analysis.slowdown_bets import EPOCH, certified_ratio, proof_bound
 from sluice.core.forecast.judging import Judged
-from sluice.core.forecast.worlds import Course, Floats, Leg, steady
+from sluice.core.forecast.worlds import Course, Floats, Leg, largest_weight, leg_at, steady
 from sluice.core.metrics import LATENCY_BOUNDS
 
 
@@ -42,19 +42,6 @@ class LatencyTraffic:
     share: float = 1.0
     spread: float = 0.05
     course: Course = field(default=steady)
-
-    @property
-    def most(self) -> float:
-        """The largest share of the requests that the candidate gets, 0..1."""
-        return max(leg.weight for leg in self.legs) / 100
-
-    def leg(self, seconds: float) -> int:
-        """Number of the leg at this time since the start."""
-        for number, leg in enumerate(self.legs[:-1]):
-            seconds -= leg.seconds
-            if seconds < 0:
-                return number
-        return len(self.legs) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +85,7 @@ class _Worlds:
         now = t.course(seconds)
         if not candidate:
             return self.tails(self.stable * now)
-        pods = self.candidate[:, : t.legs[t.leg(seconds)].pods] * now
+        pods = self.candidate[:, : t.legs[leg_at(t.legs, seconds)].pods] * now
         return t.share * self.tails(pods * t.slowdown) + (1 - t.share) * self.tails(pods)
 
     def noise(self, bound: int) -> Floats:
@@ -114,7 +101,7 @@ class _Worlds:
         """(begin, end, number of the leg) of each."""
         seconds = 0.0
         while seconds < length:
-            leg = self.traffic.leg(seconds)
+            leg = leg_at(self.traffic.legs, seconds)
             yield seconds, seconds + self.traffic.legs[leg].poll, leg
             seconds += self.traffic.legs[leg].poll
 
@@ -131,7 +118,9 @@ def judge_latency(
     proof = proof_bound(usual.mean(axis=0))
     phi = w.noise(proof)
     hour = traffic.rate * HISTORY_SECONDS
-    margin = promotion_margin(hour, hour * usual[:, proof].mean(), HISTORY_SECONDS, traffic.most, float(np.median(phi)))
+    margin = promotion_margin(
+        hour, hour * usual[:, proof].mean(), HISTORY_SECONDS, largest_weight(traffic.legs), float(np.median(phi))
+    )
     state, first = latency.new_slowdown(w.bounds, (worlds,)), traffic.legs[0].poll
     for _ in range(int(latency.HISTORY_SECONDS / first) + 1):
         state = latency.remember_stable(state, *w.counts(traffic.rate * first, usual), first)

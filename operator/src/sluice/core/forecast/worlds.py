@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import pi, sin
 from typing import Any
@@ -42,6 +42,20 @@ class Leg:
     poll: float = 5.0
 
 
+def largest_weight(legs: Sequence[Leg]) -> float:
+    """The largest share of the requests that the candidate gets, 0..1."""
+    return max(leg.weight for leg in legs) / 100
+
+
+def leg_at(legs: Sequence[Leg], seconds: float) -> int:
+    """Number of the leg at this time since the start; the last one never ends."""
+    for number, leg in enumerate(legs[:-1]):
+        seconds -= leg.seconds
+        if seconds < 0:
+            return number
+    return len(legs) - 1
+
+
 @dataclass(frozen=True, slots=True)
 class Traffic:
     """What a rollout looks like.
@@ -70,15 +84,11 @@ class Traffic:
     @property
     def most(self) -> float:
         """The largest share of the requests that the candidate gets, 0..1."""
-        return max(leg.weight for leg in self.legs) / 100
+        return largest_weight(self.legs)
 
     def leg(self, seconds: float) -> int:
         """Number of the leg at this time since the start."""
-        for number, leg in enumerate(self.legs[:-1]):
-            seconds -= leg.seconds
-            if seconds < 0:
-                return number
-        return len(self.legs) - 1
+        return leg_at(self.legs, seconds)
 
 
 @dataclass(frozen=True, slots=True)
