@@ -171,7 +171,7 @@ class CountedErrors(Counted):
         """See Counted."""
         if self.comparison is not None:
             c = self.comparison.compared
-            return errors_told(self._rate, c.n1, float(c.x1[0]), c.n0, float(c.x0[0]))
+            return errors_told(self._rate, c.n1, float(c.x1[0]), self.comparison)
         return errors_told(self._rate, self.maximum.requests, self.maximum.losses) if self.maximum else ""
 
 

@@ -10,6 +10,7 @@ from sluice.core.analysis.certificate import TOLERATED_RATIO, UNKNOWN_MARGIN
 from sluice.core.analysis.comparison import Arm, Counts, Step, bets_of
 from sluice.core.analysis.eprocess import PROMOTION_GRID, Floats, log_evidence, nothing_bet, open_epoch
 from sluice.core.analysis.rates import LEAST_RATIO, MARGIN, POD_SPREAD, tolerated_ratio, two_sample_bet
+from sluice.core.analysis.ratio import count_ratios, new_ratios
 
 EPOCH: Final = 60
 """Windows of one epoch: new mass enters at most this often, and only when something is compared."""
@@ -24,11 +25,12 @@ def promotion_bets() -> Floats:
 class RateState:
     """Wealth of both bets, (bets,) each. epochs: times that new mass was bet; epoch: number of the newest.
 
-    log_e, log_c: see Evidence.
+    ratios: see ratio.py. log_e, log_c: see Evidence.
     """
 
     rollback: Floats = field(default_factory=nothing_bet)
     promotion: Floats = field(default_factory=promotion_bets)
+    ratios: Floats = field(default_factory=new_ratios)
     epochs: int = 0
     epoch: int = -1
     log_e: float = 0.0
@@ -80,11 +82,13 @@ class RateBets:
         rollback = two_sample_bet(rollback, n1, x1, n0, x0, ratio, margin, phi)
         promotion = np.stack([s.state.promotion for s in steps])
         promotion = two_sample_bet(promotion, n1, x1, n0, x0, TOLERATED_RATIO, promotion_margin, phi, PROMOTION_GRID)
+        ratios = count_ratios(np.stack([s.state.ratios for s in steps]), n1, x1, n0, x0, phi)
         log_e, log_c = log_evidence(rollback, epochs), np.logaddexp.reduce(promotion, axis=-1)
         return [
             RateState(
                 rollback[k].copy(),
                 promotion[k].copy(),
+                ratios[k].copy(),
                 int(epochs[k]),
                 s.index // EPOCH,
                 float(log_e[k]),

@@ -8,6 +8,8 @@ from typing import Any, Final
 from sluice.api.quantities import format_duration, format_percent
 from sluice.api.v1alpha1 import LatencyCheck, RateCheck, SlowerThanStable
 from sluice.core.analysis.comparison import Comparison
+from sluice.core.analysis.rate_bets import RateState
+from sluice.core.analysis.ratio import ratio_interval
 from sluice.core.analysis.slowdown_bets import SlownessState, telling_bound
 from sluice.core.analysis.warmup import REQUESTS
 from sluice.core.metrics import MetricPreset
@@ -30,19 +32,30 @@ def way(log_e: float, limit: float) -> float:
     return max(log_e, 0.0) / log(limit)
 
 
-def errors_told(rate: RateCheck, n1: float, x1: float, n0: float = 0.0, x0: float = 0.0) -> str:
-    """What was counted and what is allowed. n: requests, x: those that failed, of the candidate (1) and of stable (0).
+def errors_told(rate: RateCheck, n1: float, x1: float, stable: Comparison[Any] | None = None) -> str:
+    """What was counted and what is allowed. n1: the candidate's requests, x1: those that failed.
 
-    `"31 of 10200 requests failed (0.30%), at most 5% allowed"`;
-    `"31 of 10200 requests failed (0.30%), stable 12 of 30600 (0.04%), at most 1.1 times that + 0.05% allowed"`.
+    `"31 of 10200 requests failed (0.30%), at most 5% allowed"`; compared with stable `"31 of 10200 requests failed
+    (0.30%), stable 12 of 30600 (0.04%): 2.5 to 16 times as often, at most 1.1 times that + 0.05% allowed"`.
     """
     said, allowed = _of(x1, n1, "failed"), []
-    if (versus := rate.versus_stable) is not None:
-        said += f", stable {_of(x0, n0)}"
+    if (versus := rate.versus_stable) is not None and stable is not None:
+        said += f", stable {_of(float(stable.compared.x0[0]), stable.compared.n0)}"
+        if isinstance(stable.state, RateState) and (words := between(*ratio_interval(stable.state.ratios))):
+            said += f": {words} as often"
         allowed.append(f"{versus.ratio:f} times that + {format_percent(versus.margin)}")
     if rate.max is not None:
         allowed.append(format_percent(rate.max))
     return f"{said}, at most {' and '.join(allowed)} allowed"
+
+
+def between(least: float | None, most: float | None) -> str:
+    """`"0.63 to 1.6 times"`, `"at least 2.5 times"`, `"at most 1.6 times"`; nothing where nothing is known."""
+    if least is not None and most is not None:
+        return f"{least:.2g} to {most:.2g} times"
+    if least is not None:
+        return f"at least {least:.2g} times"
+    return f"at most {most:.2g} times" if most is not None else ""
 
 
 def objective_told(latency: LatencyCheck, slo: float, n1: float, x1: float) -> str:
