@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -192,11 +193,13 @@ def main() -> None:
             fleet.read(second)
         ticks = [fleet.read(60 + k) for k in range(TICKS)]
         counting, evidence, verdicts = (1000 * median(t[k] for t in ticks) for k in range(3))
+        memory = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         series, reading = reading_seconds(fleet, 60 + TICKS)
         decision = (evidence + verdicts) / 1000
         details[str(rollouts)] = {
             "queries": asked,
             "series": series,
+            "MiB of the process": memory,
             "milliseconds": {
                 "parsing": round(1000 * reading, 1),
                 "counting": round(counting, 1),

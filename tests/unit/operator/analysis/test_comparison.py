@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.core.analysis.comparison import KEPT, PATIENCE, Comparison, Counts, Step, settle_together
+from sluice.core.analysis.comparison import KEPT, PATIENCE, WITH_TRAFFIC, Comparison, Counts, Step, settle_together
 from sluice.core.analysis.eprocess import log_evidence, nothing_bet, open_epoch
 from sluice.core.analysis.rate_bets import RateBets, RateState
 from sluice.core.analysis.rates import tolerated_ratio, two_sample_bet
@@ -101,7 +101,7 @@ def test_however_the_history_is_cut_the_evidence_is_the_same(step: float) -> Non
 
 def test_a_late_sample_counts_where_it_belongs() -> None:
     found = scrapes(60, 0.2, 0.01)
-    late = next(s for s in found if s[0] > 20 and s[1] == "candidate")
+    late = next(s for s in found if s[0] > 50 and s[1] == "candidate")
     test = begun()
     for time, arm, pod, n, x in found:
         if (time, arm) != late[:2]:
@@ -249,3 +249,17 @@ def test_company_changes_no_result(ways: int, bets: Callable[[int], Any]) -> Non
     for one, other in zip(together, alone, strict=True):
         assert one.log_e != 0
         assert (one.log_e, one.log_c, one.peak, one.peak_c) == (other.log_e, other.log_c, other.peak, other.peak_c)
+
+
+def test_pods_of_windows_that_were_closed_still_count_as_having_traffic() -> None:
+    """A second pod of the candidate answered 40 s ago: two are compared, so less is tolerated."""
+    both, one = begun(pod_spread=0.2), begun(pod_spread=0.2)
+    for second in range(60):
+        for test, pod in ((both, "c2"), (one, "c")):
+            test.add(second + 0.1, "candidate", pod if second < 20 else "c", 20, np.array([1]))
+            test.add(second + 0.2, "stable", "s", 180, np.array([1]))
+            test.settle(second + 1)
+    assert both._pods(len(both._windows) - 1) == {"candidate": 2, "stable": 1}
+    assert one._pods(len(one._windows) - 1) == {"candidate": 1, "stable": 1}
+    assert len(both._closed) < WITH_TRAFFIC
+    assert both.log_e > one.log_e

@@ -27,8 +27,9 @@ PATIENCE: Final = 90
 """Windows for which counts of one arm wait for the other's."""
 WITH_TRAFFIC: Final = 60
 """Windows within which a pod must have had a request to count as one with traffic."""
-KEPT: Final = 60
-"""Newest windows into which a late sample is still counted; not fewer than WITH_TRAFFIC."""
+KEPT: Final = 20
+"""Newest windows into which a late sample is still counted. A scrape that tells later than that has failed; and what is
+left after each of them is most of the memory that a rollout takes."""
 
 Arm = Literal["candidate", "stable"]
 
@@ -152,6 +153,8 @@ class Comparison(Generic[State]):
         """The largest log_c so far."""
         self._bets: Bets[State] | None = None
         self._windows: list[_Window] = []
+        self._closed: list[tuple[int, Mapping[Arm, set[str]]]] = []
+        """Numbers and pods of the windows that were closed lately."""
         self._after: list[_After[State]] = []
         """After each of the windows that are settled."""
         self._before: _After[State] | None = None
@@ -225,7 +228,10 @@ class Comparison(Generic[State]):
         surplus = min(len(self._windows) - KEPT, len(self._after))
         if surplus > 0:
             self._before = self._after[surplus - 1]
+            self._closed += [(window.index, window.pods) for window in self._windows[:surplus]]
             del self._after[:surplus], self._windows[:surplus]
+            oldest = self._windows[0].index - WITH_TRAFFIC if self._windows else 0
+            self._closed = [entry for entry in self._closed if entry[0] > oldest]
 
     def _place(self, index: int) -> int:
         at = len(self._windows)
@@ -254,11 +260,11 @@ class Comparison(Generic[State]):
     def _pods(self, at: int) -> Mapping[Arm, int]:
         """Pods of each arm that had a request lately; at least one, as there is something to compare."""
         found: dict[Arm, set[str]] = {"candidate": set(), "stable": set()}
-        for window in reversed(self._windows[max(0, at - WITH_TRAFFIC) : at + 1]):
-            if window.index <= self._windows[at].index - WITH_TRAFFIC:
-                break
-            for arm, pods in window.pods.items():
-                found[arm] |= pods
+        oldest = self._windows[at].index - WITH_TRAFFIC
+        for index, pods in (*self._closed, *((w.index, w.pods) for w in self._windows[: at + 1])):
+            if index > oldest:
+                for arm, names in pods.items():
+                    found[arm] |= names
         return {arm: max(1, len(pods)) for arm, pods in found.items()}
 
 
