@@ -176,13 +176,15 @@ class Poller:
             if self._clock.monotonic() - started > CATCH_UP_BUDGET:
                 self._hurry = True
                 return
-            await self._recall(watched)
+            while (question := watched.judge.history()) is not None and await self._recall(watched, question):
+                pass
 
-    async def _recall(self, watched: Watched) -> None:
-        """What the store refuses to tell stays unknown; an outage is asked about again, and is blindness meanwhile."""
-        question = watched.judge.history()
-        if question is None:
-            return
+    async def _recall(self, watched: Watched, question: Measurement) -> bool:
+        """What the store refuses to tell stays unknown; an outage is asked about again, and is blindness meanwhile.
+
+        True if the question is answered, one way or the other.
+        """
+        answer: tuple[Series, ...] | None
         try:
             async with self._reading:
                 answer = await self._source.query(question.promql, datetime.fromtimestamp(question.at, UTC))
@@ -190,11 +192,11 @@ class Poller:
             failure = self._failure(error, question.promql)
             if failure.verdict is not Verdict.QUERY_ERROR:
                 self._blind(watched, HISTORY, failure)
-                return
+                return False
             log.warning("stable's past is not told", rollout=watched.key, problem=failure.message)
-            watched.judge.remember(question, None)
-        else:
-            watched.judge.remember(question, answer)
+            answer = None
+        watched.judge.remember(question, answer)
+        return True
 
     async def _read(self, group: Sequence[Watched], until: float, *, past: bool = False) -> None:
         """Reads all metrics of these rollouts up to `until` (seconds since the epoch).

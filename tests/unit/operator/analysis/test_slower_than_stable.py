@@ -127,6 +127,16 @@ async def test_a_stable_that_is_young_must_be_known_first(world: Any) -> None:
     assert world.verdicts() == ["Fail"]
 
 
+async def test_all_of_stables_past_is_asked_for_in_one_poll(world: Any) -> None:
+    """Errors and latency have metrics of their own; a second poll would keep the first weight waiting."""
+    world.store.value = lambda promql, at: ()
+    world.poller.track("flights", world.subject(world.versus, VERSUS))
+    await world.poller.poll_once()
+    asked = [promql.partition("{")[0] for promql, _ in world.store.asked if ":120s]" in promql]
+    assert asked == ["http_requests_total", HISTOGRAM]
+    assert any(promql.startswith("up{") for promql, _ in world.store.asked)
+
+
 async def test_an_objective_and_a_comparison_share_the_stake(world: Any) -> None:
     check = VERSUS.model_copy(
         update={"latency": LatencyCheck(slo="250ms", max_share_above=Decimal("0.05"), versus_stable=SlowerThanStable())}
