@@ -1,0 +1,134 @@
+"""Presets of other model servers, against what those servers exposed before and after requests that were counted."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from sluice.core.analysis.counters import Counters, Delta
+from sluice.core.analysis.exposure import Exposure, failed_requests, slow_requests
+from sluice.core.analysis.sight import Sight
+from sluice.core.metrics import MetricPreset, Series
+
+PRESETS = Path(__file__).parents[4] / "manifests/presets"
+RECORDED = Path(__file__).parent / "recorded"
+BEFORE, AFTER = 1000.0, 1002.0
+"""Times of the two scrapes."""
+UNVERIFIED = "# unverified: "
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What was sent to a server between two scrapes, as the first line of its files says.
+
+    counted: requests that the server counts, 4 of them slow: they took 0.3 s. above: bounds that only those exceed.
+    """
+
+    preset: str
+    version: str
+    counted: int
+    failed: int = 7
+    slow: int = 4
+    above: tuple[float, ...] = (0.1, 0.25)
+    below: float = 0.5
+    """The least bound that no request exceeds."""
+
+    def series(self, metric: str) -> list[Series]:
+        """The samples of one metric in both scrapes, with the labels that a scrape adds."""
+        points: dict[tuple[tuple[str, str], ...], list[tuple[float, float]]] = defaultdict(list)
+        for time, scrape in ((BEFORE, "before"), (AFTER, "after")):
+            text = (RECORDED / f"{self.preset}-{self.version}-{scrape}.txt").read_text(encoding="utf-8")
+            for family in text_string_to_metric_families(text):
+                for sample in family.samples:
+                    if sample.name == metric:
+                        points[tuple(sorted(sample.labels.items()))].append((time, sample.value))
+        scraped = {"__name__": metric, "pod": "p", "job": "pods", "instance": "p:80"}
+        return [Series(scraped | dict(labels), tuple(told)) for labels, told in points.items()]
+
+    def deltas(self, metric: str) -> list[Delta]:
+        """What the metric counted from one scrape to the other, by the rules of a rollout."""
+        sight = Sight(known_since=0.0)
+        sight.absorb([Series({"pod": "p", "job": "pods", "instance": "p:80"}, ((BEFORE, 1.0), (AFTER, 1.0)))])
+        return Counters().absorb(self.series(metric), sight.scraped_before)
+
+
+MLSERVER = Recording("mlserver", "1.7.1", counted=32 + 7 + 3)
+BENTOML = Recording("bentoml", "1.4.40", counted=32 + 7 + 3 + 5)
+KSERVE = Recording("kserve", "0.21.0", counted=32 + 7)
+RECORDINGS = [MLSERVER, BENTOML]
+
+
+def metrics_of(file: Path) -> Any:
+    """The row's part that a preset file holds."""
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert set(content) == {"metrics"}
+    return content["metrics"]
+
+
+def preset_of(name: str) -> MetricPreset:
+    return MetricPreset.model_validate(metrics_of(PRESETS / f"{name}.yaml"))
+
+
+def between(exposures: list[Exposure]) -> Exposure:
+    """What was counted between the scrapes; nothing was before, as those counts are of earlier requests."""
+    first, second = exposures
+    assert (first.time, first.requests, second.time) == (BEFORE, 0.0, AFTER)
+    return second
+
+
+@pytest.fixture(params=RECORDINGS, ids=lambda one: one.preset)
+def recording(request: pytest.FixtureRequest) -> Recording:
+    one: Recording = request.param
+    return one
+
+
+def test_the_requests_that_were_sent_are_counted_and_the_failed_ones_of_them(recording: Recording) -> None:
+    preset = preset_of(recording.preset)
+    told = between(failed_requests(preset, recording.deltas(preset.requests)))
+    assert (told.requests, told.losses.tolist()) == (recording.counted, [recording.failed])
+
+
+def test_what_was_counted_before_the_first_scrape_is_no_evidence(recording: Recording) -> None:
+    """30 good and 6 failed requests were sent to a server that nobody had scraped yet."""
+    preset = preset_of(recording.preset)
+    first = failed_requests(preset, recording.deltas(preset.requests))[0]
+    assert first.uncounted >= 36
+
+
+def test_the_histogram_counts_the_same_requests_and_the_slow_ones_of_them(recording: Recording) -> None:
+    preset = preset_of(recording.preset)
+    told = between(slow_requests(preset.bounds, recording.deltas(f"{preset.latency}_bucket")))
+    assert told.requests == recording.counted
+    slow = dict(zip(preset.bounds, told.losses.tolist(), strict=True))
+    assert [slow[bound] for bound in recording.above] == [recording.slow] * len(recording.above)
+    assert {slow[bound] for bound in preset.bounds if bound >= recording.below} == {0.0}
+
+
+def test_the_preset_names_all_bounds_of_the_histogram_and_no_other(recording: Recording) -> None:
+    preset = preset_of(recording.preset)
+    labels = {float(series.labels["le"]) for series in recording.series(f"{preset.latency}_bucket")}
+    assert labels == {*preset.bounds, float("inf")}
+
+
+def test_kserve_has_no_preset_since_its_failures_would_count_as_good() -> None:
+    """Its only counter of requests is that of a histogram without a code: 7 of these 39 failed, and none is told."""
+    naive = MetricPreset(requests="request_predict_seconds_count", latency="request_predict_seconds")
+    told = between(failed_requests(naive, KSERVE.deltas(naive.requests)))
+    assert (told.requests, told.losses.tolist()) == (KSERVE.counted, [0.0])
+    assert not (PRESETS / "kserve.yaml").exists()
+
+
+@pytest.mark.parametrize("file", sorted(PRESETS.iterdir()), ids=lambda file: file.name)
+def test_every_preset_can_be_a_row_and_says_where_it_is_from(file: Path) -> None:
+    """A name that the row does not know would be ignored there, and its default be used."""
+    given = metrics_of(file)
+    assert set(given) <= {field.alias for field in MetricPreset.model_fields.values()}
+    preset = MetricPreset.model_validate(given)
+    assert list(preset.bounds) == sorted(preset.bounds)
+    head = file.read_text(encoding="utf-8").splitlines()[0]
+    versions = {one.preset: one.version for one in RECORDINGS}
+    assert head.startswith(UNVERIFIED) or f" {versions[file.stem]}. " in head
