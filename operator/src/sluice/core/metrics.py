@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -49,9 +49,15 @@ class MetricPreset(Schema):
     failure_pattern: Annotated[str, AfterValidator(_compiles)] = "5.."
     """Regular expression (anchored) on the code label: these answers are errors."""
     latency: MetricName
-    """Histogram of the time to answer in seconds, without the `_bucket` suffix."""
+    """Histogram of the time to answer, without the `_bucket` suffix."""
+    latency_unit: Literal["s", "ms"] = "s"
+    """Unit in which that histogram counts, and so the unit of its label `le`."""
     bounds: tuple[float, ...] = LATENCY_BOUNDS
-    """Bucket bounds of that histogram, in seconds: a latency check's slo must be one of them."""
+    """Bucket bounds of that histogram, in seconds whatever its unit: a latency check's slo must be one of them."""
+
+    def le_of(self, seconds: float) -> float:
+        """The number that the label `le` of the bucket with this bound has."""
+        return seconds * 1000 if self.latency_unit == "ms" else seconds
 
 
 def pod_pattern(deployment: str) -> str:

@@ -9,18 +9,23 @@ import pytest
 from scipy.special import ndtr
 
 from sluice.api.v1alpha1 import Check, LatencyCheck, SlowerThanStable
+from sluice.core.analysis.judge import Judge
 from sluice.core.metrics import LATENCY_BOUNDS, MetricPreset, Series
 
 VERSUS = Check(name="latency", type="Latency", latency=LatencyCheck(versus_stable=SlowerThanStable()))
 HISTOGRAM = "http_request_duration_seconds_bucket"
 MEDIAN, SIGMA = 0.06, 0.5
+IN_SECONDS = MetricPreset(requests="http_requests_total", latency=HISTOGRAM.removesuffix("_bucket"))
+IN_MILLISECONDS = MetricPreset(requests="http_requests_total", latency="latency_ms", latency_unit="ms")
 
 
 class Server:
     """A pod whose answers are lognormal, 60 ms in the middle times its slow-down."""
 
-    def __init__(self, world: Any, pod: str, rate: float, slowdown: float, seed: int) -> None:
-        self.world, self.pod, self.rate = world, pod, rate
+    def __init__(
+        self, world: Any, pod: str, rate: float, slowdown: float, seed: int, preset: MetricPreset = IN_SECONDS
+    ) -> None:
+        self.world, self.pod, self.rate, self.preset = world, pod, rate, preset
         reached = 1 - ndtr((np.log(LATENCY_BOUNDS) - np.log(MEDIAN * slowdown)) / SIGMA)
         self.parts = -np.diff(np.concatenate([[1.0], reached, [0.0]]))
         self.random = np.random.default_rng(seed)
@@ -35,16 +40,22 @@ class Server:
         put("up", at, 1, self.pod)
         put("http_requests_total", at, every, self.pod, code="200")
         for bound, count in zip((*LATENCY_BOUNDS, np.inf), np.cumsum(self.buckets), strict=True):
-            put(HISTOGRAM, at, float(count), self.pod, le="+Inf" if np.isinf(bound) else str(float(bound)))
+            le = "+Inf" if np.isinf(bound) else str(self.preset.le_of(float(bound)))
+            put(f"{self.preset.latency}_bucket", at, float(count), self.pod, le=le)
 
 
 def both(
-    world: Any, until: float, slowdown: float, history: float = 520, rates: tuple[float, float] = (20, 60)
+    world: Any,
+    until: float,
+    slowdown: float,
+    history: float = 520,
+    rates: tuple[float, float] = (20, 60),
+    preset: MetricPreset = IN_SECONDS,
 ) -> None:
     """Scrapes of the candidate and of three pods of stable, each 2 s, for `history` before each 10 s. rates: requests/s
     of the candidate and of each pod of stable."""
     stable = [Server(world, f"{world.stable_pod[:-1]}{k}", rates[1], 1.0, 1 + k) for k in range(3)]
-    candidate = Server(world, world.pod, rates[0], slowdown, 10)
+    candidate = Server(world, world.pod, rates[0], slowdown, 10, preset)
     for second in (*np.arange(-history, 0, 10), *np.arange(0, until, 2)):
         for k, server in enumerate(stable):
             server.work(2 if second >= 0 else 10)
@@ -98,6 +109,36 @@ async def test_one_that_is_as_fast_is_certified(world: Any) -> None:
     await world.run(95)
     assert world.verdicts() == ["Certified"]
     assert "were slower than 150ms" in world.observe().checks[0].message
+
+
+async def test_a_candidate_whose_histogram_is_in_milliseconds_is_compared_at_the_same_bounds(world: Any) -> None:
+    """Stable's is in seconds. Each is asked for in its own unit, and what is told is in seconds."""
+    an_hour(world)
+    both(world, 90, slowdown=1.5, preset=IN_MILLISECONDS)
+    subject = world.subject(VERSUS, preset=IN_MILLISECONDS, stable_preset=IN_SECONDS)
+    asked = {question.metric: question.bounds for question in Judge(subject, joined=0).questions()}
+    assert asked["latency_ms_bucket"] == (*(1000 * bound for bound in LATENCY_BOUNDS), np.inf)
+    assert asked[HISTOGRAM] == (*LATENCY_BOUNDS, np.inf)
+    world.poller.track("flights", subject)
+    await world.run(62)
+    [latency] = world.observe().checks
+    assert latency.verdict == "Fail"
+    assert " requests were slower than 75ms (6" in latency.message
+
+
+async def test_an_objective_of_a_histogram_in_milliseconds_is_a_time(world: Any) -> None:
+    check = Check(name="latency", type="Latency", latency=LatencyCheck(slo="250ms", max_share_above=Decimal("0.05")))
+    both(world, 90, slowdown=4, preset=IN_MILLISECONDS)
+    world.poller.track("flights", world.subject(check, preset=IN_MILLISECONDS))
+    await world.run(80)
+    [latency] = world.observe().checks
+    assert latency.verdict == "Fail"
+    assert " requests were slower than 250ms (4" in latency.message
+    odd = check.model_copy(update={"latency": LatencyCheck(slo="300ms")})
+    [unknown] = Judge(world.subject(odd, preset=IN_MILLISECONDS), joined=0).observe(world.start, {}, world.start).checks
+    assert unknown.message == (
+        'latency_ms has no bucket le="300"; the nearest are 0.25s and 0.35s: set latency.slo to one'
+    )
 
 
 @pytest.mark.no_cover

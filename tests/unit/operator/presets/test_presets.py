@@ -59,7 +59,8 @@ class Recording:
 MLSERVER = Recording("mlserver", "1.7.1", counted=32 + 7 + 3)
 BENTOML = Recording("bentoml", "1.4.40", counted=32 + 7 + 3 + 5)
 KSERVE = Recording("kserve", "0.21.0", counted=32 + 7)
-RECORDINGS = [MLSERVER, BENTOML]
+RAY_SERVE = Recording("ray-serve", "2.60.0", counted=32 + 7 + 3 + 5, above=(0.05, 0.1, 0.2, 0.3), below=0.4)
+RECORDINGS = [MLSERVER, BENTOML, RAY_SERVE]
 
 
 def metrics_of(file: Path) -> Any:
@@ -101,7 +102,8 @@ def test_what_was_counted_before_the_first_scrape_is_no_evidence(recording: Reco
 
 def test_the_histogram_counts_the_same_requests_and_the_slow_ones_of_them(recording: Recording) -> None:
     preset = preset_of(recording.preset)
-    told = between(slow_requests(preset.bounds, recording.deltas(f"{preset.latency}_bucket")))
+    buckets = tuple(map(preset.le_of, preset.bounds))
+    told = between(slow_requests(buckets, recording.deltas(f"{preset.latency}_bucket")))
     assert told.requests == recording.counted
     slow = dict(zip(preset.bounds, told.losses.tolist(), strict=True))
     assert [slow[bound] for bound in recording.above] == [recording.slow] * len(recording.above)
@@ -111,7 +113,7 @@ def test_the_histogram_counts_the_same_requests_and_the_slow_ones_of_them(record
 def test_the_preset_names_all_bounds_of_the_histogram_and_no_other(recording: Recording) -> None:
     preset = preset_of(recording.preset)
     labels = {float(series.labels["le"]) for series in recording.series(f"{preset.latency}_bucket")}
-    assert labels == {*preset.bounds, float("inf")}
+    assert labels == {*map(preset.le_of, preset.bounds), float("inf")}
 
 
 def test_kserve_has_no_preset_since_its_failures_would_count_as_good() -> None:

@@ -41,14 +41,12 @@ from sluice.core.metrics import MetricPreset, Series
 class Counted(ABC):
     """One check of type Rate or Latency with its evidence.
 
-    metric, stable_metric: the counters it reads of the candidate and of stable. bounds: of the histogram's buckets, in
-    seconds, those that it reads; none if it reads no histogram. maximum: evidence that the candidate is above its
-    maximum; comparison: that it is worse than stable.
+    metric, stable_metric: the counters it reads of the candidate and of stable. maximum: evidence that the candidate is
+    above its maximum; comparison: that it is worse than stable.
     """
 
     metric: str
     stable_metric: str
-    bounds: tuple[float, ...] = ()
     past_seconds: float = 0.0
     """How long before the rollout stable's samples are wanted."""
 
@@ -65,6 +63,10 @@ class Counted(ABC):
     @abstractmethod
     def take(self, arm: Arm, deltas: list[Delta]) -> None:
         """Adds what an arm counted."""
+
+    def buckets(self, metric: str) -> tuple[float, ...]:
+        """Of the histogram `metric` the buckets that it reads, as their label `le` tells; none if it reads none."""
+        return ()
 
     @abstractmethod
     def past(self, answer: Iterable[Series]) -> Past:
@@ -191,7 +193,7 @@ class CountedLatency(Counted):
         if self._slo is not None:
             self.maximum = MaximumTest(float(latency.max_share_above), origin)
             if preset.bounds and not has_bound(preset.bounds, self._slo):
-                self._faults["candidate"] = missing_bound(self._slo, preset.bounds, preset.latency)
+                self._faults["candidate"] = missing_bound(self._slo, preset)
         if latency.versus_stable is not None:
             self._shared = shared_bounds(preset.bounds, stable.bounds)
             self.past_seconds = HISTORY_SECONDS
@@ -201,13 +203,18 @@ class CountedLatency(Counted):
                 self.comparison = Comparison(origin, len(self._shared))
         own = () if self._slo is None or has_bound(self._shared, self._slo) else (self._slo,)
         self._columns: dict[Arm, tuple[float, ...]] = {"candidate": (*self._shared, *own), "stable": self._shared}
-        self.bounds = (*sorted(self._columns["candidate"]), inf)
+        self._buckets = {arm: tuple(map(self._presets[arm].le_of, bounds)) for arm, bounds in self._columns.items()}
+
+    def buckets(self, metric: str) -> tuple[float, ...]:
+        """See Counted."""
+        read = ((self.metric, self._buckets["candidate"]), (self.stable_metric, self._buckets["stable"]))
+        own = [buckets for name, buckets in read if name == metric]
+        return (*sorted({le for buckets in own for le in buckets}), inf) if own else ()
 
     def take(self, arm: Arm, deltas: list[Delta]) -> None:
         """See Counted."""
-        bounds = self._columns[arm]
-        at = position_of(f"{self._slo}", bounds)
-        for pod, one in in_order(partial(slow_requests, bounds), deltas):
+        at = position_of(f"{self._slo}", self._columns[arm])
+        for pod, one in in_order(partial(slow_requests, self._buckets[arm]), deltas):
             self._observe(arm, one)
             if not self._warm[arm].is_over(pod, one):
                 continue
@@ -224,12 +231,12 @@ class CountedLatency(Counted):
         if inf not in seen or (arm == "stable" and self.comparison is None):
             return
         preset = self._presets[arm]
-        missing = next((bound for bound in self._columns[arm] if not has_bound(seen, bound)), None)
-        self._faults[arm] = "" if missing is None else missing_bound(missing, preset.bounds, preset.latency)
+        missing = next((bound for bound in self._columns[arm] if not has_bound(seen, preset.le_of(bound))), None)
+        self._faults[arm] = "" if missing is None else missing_bound(missing, preset)
 
     def past(self, answer: Iterable[Series]) -> Past:
         """See Counted."""
-        return past_of(partial(slow_requests, self._shared), len(self._shared), tuple(answer))
+        return past_of(partial(slow_requests, self._buckets["stable"]), len(self._shared), tuple(answer))
 
     def learn(self, past: Past, share: float) -> None:
         """See Counted."""

@@ -90,7 +90,7 @@ class Judge:
             SampleQuestion(
                 metric,
                 since,
-                tuple(sorted({b for c in self._counted if metric in (c.metric, c.stable_metric) for b in c.bounds})),
+                tuple(sorted({le for c in self._counted for le in c.buckets(metric)})),
             )
             for metric, since in self._read_until.items()
         )
@@ -151,8 +151,8 @@ class Judge:
         baseline = self.subject.baseline
         for counted in self._compared:
             if baseline is not None and counted.comparison is not None and not counted.comparison.begun:
-                metric, bounds = counted.stable_metric, counted.bounds
-                promql = history_query(metric, self.subject.namespace, baseline, bounds)
+                metric = counted.stable_metric
+                promql = history_query(metric, self.subject.namespace, baseline, counted.buckets(metric))
                 return Measurement(metric, promql, self._start)
         return None
 
@@ -272,7 +272,7 @@ class Judge:
             return Failure(Verdict.NO_DATA, missing, of_stable=True)
         first = self._answered.first
         patient = self._answered.total < NO_HISTOGRAM or first is None or at - first <= 2 * fresh_for
-        if counted.bounds and not counted.observed["candidate"] and not patient:
+        if counted.buckets(counted.metric) and not counted.observed["candidate"] and not patient:
             return Failure(
                 Verdict.QUERY_ERROR,
                 f"the candidate answers requests, but its histogram {self.subject.preset.latency} is missing: correct "

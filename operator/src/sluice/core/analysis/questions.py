@@ -67,7 +67,7 @@ class Subject:
 class SampleQuestion:
     """Raw samples of one metric are wanted.
 
-    bounds: of a histogram's buckets only these, in seconds (infinity: the count); empty: no histogram.
+    bounds: of a histogram's buckets only these, in its unit (infinity: the count); empty: no histogram.
     since: samples newer than this are new, seconds since the epoch.
     """
 
@@ -132,6 +132,6 @@ def samples_query(metric: str, subjects: Iterable[Subject], bounds: Iterable[flo
 
 
 def bucket_matcher(bounds: Iterable[float]) -> tuple[str, ...]:
-    """The label matcher for buckets with these bounds, in seconds; none for no bounds."""
+    """The label matcher for buckets with these bounds, in the histogram's unit; none for no bounds."""
     buckets = "|".join(spellings(b) for b in sorted(set(bounds)))
     return (f'le=~"{buckets}"',) if buckets else ()

@@ -89,16 +89,15 @@ def _of(losses: float, requests: float, what: str = "") -> str:
     return f"{losses:.0f} of {requests:.0f}{f' requests {what}' if what else ''}{share}"
 
 
-def missing_bound(slo: float, bounds: Sequence[float], histogram: str) -> str:
-    """Says that an objective is no bucket bound, and which bounds lie next to it. slo, bounds: seconds."""
-    if slo in bounds:
-        return f'{histogram} has no bucket le="{slo:g}", though the runtime table says so: correct its metrics.bounds'
-    below = max((b for b in bounds if b < slo), default=None)
-    above = min((b for b in bounds if b > slo), default=None)
+def missing_bound(slo: float, preset: MetricPreset) -> str:
+    """Says that an objective (seconds) is no bucket bound, and which bounds lie next to it."""
+    lacks = f'{preset.latency} has no bucket le="{preset.le_of(slo):g}"'
+    if slo in preset.bounds:
+        return f"{lacks}, though the runtime table says so: correct its metrics.bounds"
+    below = max((b for b in preset.bounds if b < slo), default=None)
+    above = min((b for b in preset.bounds if b > slo), default=None)
     near = " and ".join(f"{b:g}s" for b in (below, above) if b is not None)
-    return (
-        f'{histogram} has no bucket le="{slo:g}"{f"; the nearest are {near}" if near else ""}: set latency.slo to one'
-    )
+    return f"{lacks}{f'; the nearest are {near}' if near else ''}: set latency.slo to one"
 
 
 def unknown_bounds(candidate: MetricPreset, stable: MetricPreset) -> str:
