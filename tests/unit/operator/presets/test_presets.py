@@ -1,18 +1,24 @@
 """Presets of other model servers, against what those servers exposed before and after requests that were counted."""
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from sluice.adapters.runtime_table import RuntimeTable
+from sluice.api.v1alpha1 import ModelSource, RuntimeRef
 from sluice.core.analysis.counters import Counters, Delta
 from sluice.core.analysis.exposure import Exposure, failed_requests, slow_requests
 from sluice.core.analysis.sight import Sight
 from sluice.core.metrics import MetricPreset, Series
+from sluice.core.rendering import pod_template
+from sluice.core.revision import Inputs
 
 PRESETS = Path(__file__).parents[4] / "manifests/presets"
 RECORDED = Path(__file__).parent / "recorded"
@@ -124,6 +130,16 @@ def test_kserve_has_no_preset_since_its_failures_would_count_as_good() -> None:
     assert not (PRESETS / "kserve.yaml").exists()
 
 
+def test_kserve_post_processes_what_did_not_fail_as_the_documented_query_supposes() -> None:
+    predicted, post_processed = (
+        sum(delta.amount for delta in KSERVE.deltas(f"request_{step}_seconds_count"))
+        for step in ("predict", "postprocess")
+    )
+    assert predicted - post_processed == KSERVE.failed
+    buckets = KSERVE.deltas("request_predict_seconds_bucket")
+    assert between(slow_requests((0.25, 0.5), buckets)).losses.tolist() == [KSERVE.slow, 0.0]
+
+
 @pytest.mark.parametrize("file", sorted(PRESETS.iterdir()), ids=lambda file: file.name)
 def test_every_preset_can_be_a_row_and_says_where_it_is_from(file: Path) -> None:
     """A name that the row does not know would be ignored there, and its default be used."""
@@ -134,3 +150,32 @@ def test_every_preset_can_be_a_row_and_says_where_it_is_from(file: Path) -> None
     head = file.read_text(encoding="utf-8").splitlines()[0]
     versions = {one.preset: one.version for one in RECORDINGS}
     assert head.startswith(UNVERIFIED) or f" {versions[file.stem]}. " in head
+
+
+def test_the_row_that_the_documentation_adds_works_and_its_pods_are_scraped_where_it_says(tmp_path: Path) -> None:
+    page = (PRESETS.parents[1] / "docs/how-to/runtimes.md").read_text(encoding="utf-8")
+    blocks = [yaml.safe_load(dedent(block)) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    added, deployment = blocks
+    for name, row in added["data"].items():
+        (tmp_path / name).write_text(row, encoding="utf-8")
+    table = RuntimeTable(tmp_path)
+    table.refresh()
+    assert table.broken() == {}
+    runtime = table.rows()["mlserver"]
+    assert runtime.metrics == preset_of("mlserver")
+    inputs = Inputs(
+        model=ModelSource(uri="https://models.example/flights/manifest.json", digest=f"sha256:{'0' * 64}"),
+        runtime=RuntimeRef(name="mlserver", version="1.7.1"),
+        template=deployment["spec"]["template"],
+    )
+    pod = pod_template("flights", inputs, runtime)
+    assert pod["metadata"]["annotations"]["prometheus.io/port"] == "8082"
+    [server] = pod["spec"]["containers"]
+    assert (server["image"], server["ports"][0]["containerPort"]) == ("registry.example/mlserver:1.7.1", 8080)
+
+
+def test_the_documentation_names_each_preset_and_what_it_was_recorded_from() -> None:
+    page = (PRESETS.parents[1] / "docs/how-to/runtimes.md").read_text(encoding="utf-8")
+    for file in PRESETS.iterdir():
+        version = next((f"{one.version}, recorded" for one in RECORDINGS if one.preset == file.stem), "unverified")
+        assert f"| `{file.name}` | {version} |" in page
