@@ -47,6 +47,8 @@ class Counted(ABC):
 
     metric: str
     stable_metric: str
+    histogram = False
+    """Whether it reads one."""
     past_seconds: float = 0.0
     """How long before the rollout stable's samples are wanted."""
 
@@ -179,6 +181,8 @@ class CountedErrors(Counted):
 
 class CountedLatency(Counted):
     """Answers that took longer than a bucket bound, of all answers by pods that are warm."""
+
+    histogram = True
 
     def __init__(
         self, check: Check, latency: LatencyCheck, preset: MetricPreset, stable: MetricPreset, origin: float

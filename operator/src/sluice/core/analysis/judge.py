@@ -272,7 +272,7 @@ class Judge:
             return Failure(Verdict.NO_DATA, missing, of_stable=True)
         first = self._answered.first
         patient = self._answered.total < NO_HISTOGRAM or first is None or at - first <= 2 * fresh_for
-        if counted.buckets(counted.metric) and not counted.observed["candidate"] and not patient:
+        if counted.histogram and not counted.observed["candidate"] and not patient:
             return Failure(
                 Verdict.QUERY_ERROR,
                 f"the candidate answers requests, but its histogram {self.subject.preset.latency} is missing: correct "
