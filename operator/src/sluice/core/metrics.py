@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from sluice.api.v1alpha1 import Schema
 
@@ -41,7 +41,10 @@ LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 
 
 class MetricPreset(Schema):
-    """Names under which a runtime exposes requests and latency."""
+    """Names under which a runtime exposes requests and latency. A field that is not known is a mistake, as no API
+    server looks at a row."""
+
+    model_config = ConfigDict(extra="forbid")
 
     requests: MetricName
     """Counter of answered requests, one series per code."""

@@ -73,7 +73,7 @@ def pod_template(owner: str, inputs: Inputs, runtime: Runtime) -> dict[str, Any]
         "metadata": {
             "annotations": {
                 "prometheus.io/scrape": "true",
-                "prometheus.io/port": str(runtime.port),
+                "prometheus.io/port": str(runtime.metrics_port or runtime.port),
                 "prometheus.io/path": runtime.metrics_path,
             }
         },

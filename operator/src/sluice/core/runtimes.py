@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from sluice.api.v1alpha1 import Schema
 from sluice.core.metrics import MetricPreset
@@ -13,6 +13,8 @@ VERSION_PLACEHOLDER: Final = "$(version)"
 class Runtime(Schema):
     """How one model server is run."""
 
+    model_config = ConfigDict(extra="forbid")
+
     image: str
     """Image of the server; `$(version)` stands for spec.runtime.version."""
     fetcher: str
@@ -22,6 +24,8 @@ class Runtime(Schema):
     ready_path: str = "/v2/health/ready"
     live_path: str = "/v2/health/live"
     metrics_path: str = "/metrics"
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Where Prometheus scrapes; absent: where requests are served."""
     metrics: MetricPreset
     env: dict[str, str] = {}
     resources: dict[str, Any] = {}

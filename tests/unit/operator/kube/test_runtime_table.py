@@ -37,6 +37,8 @@ def test_the_row_shipped_with_the_operator_is_good(table: RuntimeTable, tmp_path
         ("image: [", "bad.yaml: while parsing"),
         ("", "bad.yaml: the file: "),
         ("image: x\nfetcher: x\nmetrics: {requests: r}", "bad.yaml: metrics.latency: Field required"),
+        (GOOD.replace("latency:", "codeLable: x, latency:"), "bad.yaml: metrics.codeLable: Extra inputs"),
+        (GOOD + "ports: 80", "bad.yaml: ports: Extra inputs"),
         (GOOD + "port: 70000", "bad.yaml: port: Input should be less than or equal to 65535"),
     ],
 )

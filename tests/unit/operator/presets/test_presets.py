@@ -155,7 +155,7 @@ def test_every_preset_can_be_a_row_and_says_where_it_is_from(file: Path) -> None
 def test_the_row_that_the_documentation_adds_works_and_its_pods_are_scraped_where_it_says(tmp_path: Path) -> None:
     page = (PRESETS.parents[1] / "docs/how-to/runtimes.md").read_text(encoding="utf-8")
     blocks = [yaml.safe_load(dedent(block)) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
-    added, deployment = blocks
+    [added] = blocks
     for name, row in added["data"].items():
         (tmp_path / name).write_text(row, encoding="utf-8")
     table = RuntimeTable(tmp_path)
@@ -166,7 +166,6 @@ def test_the_row_that_the_documentation_adds_works_and_its_pods_are_scraped_wher
     inputs = Inputs(
         model=ModelSource(uri="https://models.example/flights/manifest.json", digest=f"sha256:{'0' * 64}"),
         runtime=RuntimeRef(name="mlserver", version="1.7.1"),
-        template=deployment["spec"]["template"],
     )
     pod = pod_template("flights", inputs, runtime)
     assert pod["metadata"]["annotations"]["prometheus.io/port"] == "8082"
