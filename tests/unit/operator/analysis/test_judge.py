@@ -243,6 +243,21 @@ async def test_a_bound_is_compared_as_a_number(world: Any, spelling: str) -> Non
     assert world.observe().checks[0].message.startswith("19 of 20 requests were slower")
 
 
+async def test_a_counter_without_codes_is_a_fault_of_the_question(world: Any) -> None:
+    """Every answer would count as a good one, and a candidate that only fails would be certified."""
+    world.poller.track("flights", world.subject(world.errors))
+    for second in (2, 4, 6):
+        world.store.put("up", second, 1)
+        world.store.put("http_requests_total", second, 100 * second)
+    await world.run(7)
+    [errors] = world.observe().checks
+    assert errors.verdict == "QueryError"
+    assert errors.message == (
+        "http_requests_total has no label code, so no failure could be seen: correct the runtime's metrics.requests or "
+        "metrics.codeLabel"
+    )
+
+
 async def test_requests_of_the_stage_are_those_that_scrapes_after_its_start_told_of(world: Any) -> None:
     world.poller.track("flights", world.subject(world.errors))
     for second in (2, 4, 6, 8):

@@ -30,6 +30,7 @@ from sluice.core.analysis.warmup import WarmUp
 from sluice.core.analysis.wording import (
     errors_told,
     missing_bound,
+    missing_code,
     objective_told,
     slowdown_told,
     still_cold,
@@ -154,7 +155,11 @@ class CountedErrors(Counted):
                 self.comparison.add(one.time, arm, pod, one.requests, one.losses)
 
     def inspect(self, arm: Arm, answer: Iterable[Series]) -> None:
-        """A code that nobody saw yet is no fault."""
+        """A code that nobody saw yet is no fault, but a counter without codes would tell of no failure ever."""
+        preset = self._presets[arm]
+        labelled = [preset.code_label in series.labels for series in answer]
+        if labelled:
+            self._faults[arm] = "" if any(labelled) else missing_code(preset)
 
     def past(self, answer: Iterable[Series]) -> Past:
         """See Counted."""

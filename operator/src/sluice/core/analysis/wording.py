@@ -100,6 +100,14 @@ def missing_bound(slo: float, preset: MetricPreset) -> str:
     return f"{lacks}{f'; the nearest are {near}' if near else ''}: set latency.slo to one"
 
 
+def missing_code(preset: MetricPreset) -> str:
+    """Says that a counter does not tell failures from good answers."""
+    return (
+        f"{preset.requests} has no label {preset.code_label}, so no failure could be seen: correct the runtime's "
+        "metrics.requests or metrics.codeLabel"
+    )
+
+
 def unknown_bounds(candidate: MetricPreset, stable: MetricPreset) -> str:
     """Says that two histograms cannot be compared, and where to say what they have."""
     names = " and ".join(dict.fromkeys((candidate.latency, stable.latency)))
