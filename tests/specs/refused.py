@@ -232,6 +232,12 @@ CASES: list[tuple[str, Change, str, str]] = [
         "reaches into another namespace",
     ),
     (
+        "another namespace's numbers by a quoted label",
+        prometheus(min="1", query='sum({"up", "namespace"="kube-system"})'),
+        "spec.analysis.checks[0].prometheus.query",
+        "reaches into another namespace",
+    ),
+    (
         "all namespaces but one",
         prometheus(min="1", query='sum(up{pod="a",namespace !~ "x"})'),
         "spec.analysis.checks[0].prometheus.query",

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from matplotlib.figure import Figure
 
-from sluice.core.analysis.eprocess import log_evidence, nothing_bet, open_epoch
+from sluice.core.analysis.comparison import WINDOW
 from sluice.core.analysis.rate_bets import EPOCH
 from sluice.core.analysis.rates import MARGIN, tolerated_ratio, two_sample_bet
-from sluice.core.forecast.judging import noise_of
+from sluice.core.forecast.judging import Epochs, noise_of
 from sluice.core.forecast.worlds import Floats, Rollouts, Traffic
 from sluice_dev.cluster.layout import Layout
 from sluice_dev.decisions.cells import SHARED, rollout
@@ -25,7 +25,7 @@ EQUAL: Final = 40
 """Rollouts of a candidate that is as good as stable."""
 WORSE: Final = 8
 """Of one with five times the errors."""
-WINDOW: Final = 60.0
+MINUTE: Final = 60.0
 """Seconds over which the threshold beside it takes the error rate."""
 THRESHOLD: Final = 0.02
 SEED: Final = 8
@@ -35,20 +35,17 @@ GOOD, BAD = "#4477aa", "#cc3311"
 def paths(traffic: Traffic, worlds: int, seed: int) -> tuple[Floats, Floats, Floats]:
     """(seconds, e-values, error rate of the last minute): (polls,), (polls, worlds), (polls, worlds)."""
     rollouts = Rollouts(traffic, worlds, seed)
-    phi, wealth, epoch = noise_of(rollouts), nothing_bet((worlds,)), -1
+    phi, versus = noise_of(rollouts), Epochs(worlds, EPOCH * WINDOW)
     times, evidence, requests, losses = [], [], [], []
-    count = 0
     for poll in rollouts.polls(SECONDS):
-        if (now := int(poll.begin // EPOCH)) != epoch:
-            epoch, count = now, count + 1
-            wealth = open_epoch(wealth, count)
+        versus.open(poll.begin)
         ratio = tolerated_ratio(traffic.legs[poll.leg].pods, traffic.stable_pods)
-        wealth = two_sample_bet(wealth, poll.n1, poll.x1, poll.n0, poll.x0, ratio, MARGIN, phi)
+        versus.wealth = two_sample_bet(versus.wealth, poll.n1, poll.x1, poll.n0, poll.x0, ratio, MARGIN, phi)
         times.append(poll.seconds)
-        evidence.append(np.exp(np.minimum(log_evidence(wealth, count), 20.0)))
+        evidence.append(np.exp(np.minimum(versus.evidence(), 20.0)))
         requests.append(poll.n1)
         losses.append(poll.x1)
-    width = int(WINDOW / traffic.legs[0].poll)
+    width = int(MINUTE / traffic.legs[0].poll)
     n, x = (np.cumsum(np.array(counts), axis=0) for counts in (requests, losses))
     n[width:], x[width:] = n[width:] - n[:-width].copy(), x[width:] - x[:-width].copy()
     return np.array(times), np.array(evidence), x / np.maximum(n, 1)

@@ -15,8 +15,8 @@ BLIND_DEADLINE_PATTERN: Final = rf"^(Auto|Never|{DURATION_PATTERN.strip('^$')})$
 
 
 OWN_NAMESPACE: Final = 'namespace="$(namespace)"'
-NAMESPACE_MATCHER: Final = r"(^|[^a-zA-Z0-9_])namespace[[:space:]]*[=!]"
-"""As RE2 reads it: a label matcher on the namespace in PromQL. `by (namespace)` is none."""
+NAMESPACE_MATCHER: Final = r"(^|[^a-zA-Z0-9_])namespace[\"`\x27]?[[:space:]]*[=!]"
+"""As RE2 reads it: a label matcher on the namespace in PromQL, quoted or not. `by (namespace)` is none."""
 
 
 class OnFail(StrEnum):

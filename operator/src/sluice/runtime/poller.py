@@ -257,7 +257,8 @@ class Poller:
         """All at once; one by one if that fails, so that it fails for those only whose samples it cannot digest."""
         try:
             settle([watched.judge for watched in read])
-        except Exception:
+        except Exception as error:
+            self._log_once(error, "rollouts were not settled together", metric=metric)
             for watched in read:
                 with self._understood(watched, metric):
                     settle([watched.judge])

@@ -10,30 +10,38 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.core.analysis.comparison import KEPT, PATIENCE, WITH_TRAFFIC, Comparison, Counts, Step, settle_together
+from sluice.core.analysis.comparison import KEPT, PATIENCE, WITH_TRAFFIC, Arm, Comparison, Counts, Step, settle_together
 from sluice.core.analysis.eprocess import log_evidence, nothing_bet, open_epoch
 from sluice.core.analysis.rate_bets import RateBets, RateState
 from sluice.core.analysis.rates import tolerated_ratio, two_sample_bet
 from sluice.core.analysis.slowdown_bets import SlowdownBets
 
-SCRAPE = tuple[float, str, str, int, int]
+SCRAPE = tuple[float, Arm, str, int, int]
+ARMS: tuple[tuple[str, Arm, float, float], ...] = (
+    ("c", "candidate", 0.1, 0.3),
+    ("s1", "stable", 0.3, 0.9),
+    ("s2", "stable", 0.3, 1.2),
+    ("s3", "stable", 0.3, 1.7),
+)
+"""Pod, arm, share of the requests, offset of its scrapes."""
 
 
 def scrapes(seconds: int, bad: float, base: float, interval: int = 2, rate: float = 200, seed: int = 1) -> list[SCRAPE]:
     """One candidate pod at 10% and three stable ones, each scraped at an offset of its own."""
     random = np.random.default_rng(seed)
     found: list[SCRAPE] = []
-    for pod, arm, share, offset in (
-        ("c", "candidate", 0.1, 0.3),
-        ("s1", "stable", 0.3, 0.9),
-        ("s2", "stable", 0.3, 1.2),
-        ("s3", "stable", 0.3, 1.7),
-    ):
+    for pod, arm, share, offset in ARMS:
         for k in range(seconds // interval):
             n = int(random.poisson(rate * share * interval))
             x = int(random.binomial(n, bad if arm == "candidate" else base))
             found.append((k * interval + offset * interval / 2, arm, pod, n, x))
     return sorted(found)
+
+
+def put(test: Comparison[Any], scrape: SCRAPE) -> None:
+    """Counts of one scrape, with one way to lose."""
+    time, arm, pod, requests, losses = scrape
+    test.add(time, arm, pod, requests, np.array([losses]))
 
 
 def begun(**settings: float) -> Comparison[RateState]:
@@ -51,8 +59,7 @@ def evidence(found: list[SCRAPE], step: float = 1.0, **settings: float) -> Compa
     while until < end:
         until += step
         while read < len(found) and found[read][0] <= until:
-            time, arm, pod, n, x = found[read]
-            test.add(time, arm, pod, n, np.array([x]))  # type: ignore[arg-type]
+            put(test, found[read])
             read += 1
         test.settle(until)
     return test
@@ -103,11 +110,11 @@ def test_a_late_sample_counts_where_it_belongs() -> None:
     found = scrapes(60, 0.2, 0.01)
     late = next(s for s in found if s[0] > 50 and s[1] == "candidate")
     test = begun()
-    for time, arm, pod, n, x in found:
-        if (time, arm) != late[:2]:
-            test.add(time, arm, pod, n, np.array([x]))  # type: ignore[arg-type]
+    for scrape in found:
+        if scrape != late:
+            put(test, scrape)
     test.settle(70)
-    test.add(*late[:4], np.array([late[4]]))  # type: ignore[arg-type]
+    put(test, late)
     test.settle(70)
     assert test.log_e == evidence(found).log_e
 
@@ -158,18 +165,18 @@ def test_a_healthy_candidate_is_certified_and_one_at_the_margin_is_not() -> None
 )  # fmt: skip
 def test_any_counts_in_any_order_give_a_number(found: list[SCRAPE]) -> None:
     test = begun(promotion_margin=0.002)
-    for time, arm, pod, n, x in found:
-        test.add(time, arm, pod, n, np.array([x]))  # type: ignore[arg-type]
-        test.settle(time)
+    for scrape in found:
+        put(test, scrape)
+        test.settle(scrape[0])
     test.settle(1000)
     assert all(map(isfinite, (test.log_e, test.log_c, test.peak, test.peak_c)))
 
 
 def test_before_the_overdispersion_is_known_nothing_is_computed() -> None:
     test: Comparison[RateState] = Comparison(origin=0)
-    for time, arm, pod, n, x in scrapes(60, 0.5, 0.001):
-        test.add(time, arm, pod, n, np.array([x]))  # type: ignore[arg-type]
-        test.settle(time)
+    for scrape in scrapes(60, 0.5, 0.001):
+        put(test, scrape)
+        test.settle(scrape[0])
     assert (test.log_e, test.peak) == (0, 0)
     assert not test.begun
     test.begin(RateBets(phi=1.0))
@@ -221,13 +228,16 @@ def test_what_is_compared_with_nothing_is_remembered_when_its_time_has_come() ->
     assert (test.total.n1, test.total.n0) == (1, 50)
 
 
+RATES: tuple[tuple[Arm, int], ...] = (("stable", 180), ("candidate", 20))
+
+
 def fed(test: Comparison[Any], seed: int, ways: int) -> Comparison[Any]:
     """Ten minutes of history of stable, one of both arms, each with its own numbers."""
     random = np.random.default_rng(seed)
     for second in range(-600, 60, 2 + seed % 3):
-        for arm, rate in (("stable", 180), *([("candidate", 20)] if second > 0 else [])):
+        for arm, rate in RATES if second > 0 else RATES[:1]:
             slow = np.sort(random.binomial(rate, np.linspace(0.4, 0.01 * (1 + seed % 4), ways)))[::-1]
-            test.add(second + 0.1 * (seed % 7), arm, arm, float(rate), slow.astype(float))  # type: ignore[arg-type]
+            test.add(second + 0.1 * (seed % 7), arm, arm, float(rate), slow.astype(float))
     return test
 
 

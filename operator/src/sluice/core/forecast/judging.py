@@ -62,7 +62,7 @@ def margin_of(traffic: Traffic, phi: float) -> float:
     return promotion_margin(traffic.rate, traffic.rate * traffic.base, 1.0, traffic.most, phi)
 
 
-class _Epochs:
+class Epochs:
     """Wealth that takes new mass in at most once in so many seconds."""
 
     def __init__(self, worlds: int, seconds: float) -> None:
@@ -88,7 +88,7 @@ def judge(rollouts: Rollouts, length: float, rule: Rule, *, certify: bool = Fals
     phi = noise_of(rollouts)
     margin = margin_of(traffic, float(np.median(phi)))
     requests, losses = np.zeros(worlds), np.zeros(worlds)
-    versus, maximum = _Epochs(worlds, EPOCH * WINDOW), _Epochs(worlds, EPOCH_SECONDS)
+    versus, maximum = Epochs(worlds, EPOCH * WINDOW), Epochs(worlds, EPOCH_SECONDS)
     promotion = np.tile(promotion_bets(), (worlds, 1))
     bad, failed_at, failed_in = np.zeros(worlds), np.full(worlds, np.nan), np.full(worlds, -1.0)
     certified_at = np.full(worlds, np.nan)
