@@ -58,8 +58,12 @@ test-unit: $(ENV)  ## Unit tests; fails below the coverage of pyproject.toml, an
 test-simulation: $(ENV)  ## 500 simulated worlds and the planted bugs.
 	$(RUN) pytest tests/simulation --durations=5
 
+.PHONY: test-model-server
+test-model-server: $(ENV)  ## The model server as real processes.
+	$(RUN) pytest tests/model_server -n 2 --dist worksteal --durations=5
+
 .PHONY: test-fast
-test-fast: test-unit test-simulation  ## All that needs no cluster.
+test-fast: test-unit test-simulation  ## Unit tests and the simulation.
 
 WORLDS ?= 10000
 
@@ -80,7 +84,7 @@ test-e2e: $(ENV)  ## Rollouts on the real cluster: several namespaces at once, t
 	$(RUN) pytest tests/e2e -m alone --durations=10
 
 .PHONY: test
-test: machine check test-fast test-cluster  ## Everything; does all set-up itself.
+test: machine check test-simulation test-model-server test-cluster  ## Everything; does all set-up itself.
 
 ##@ see it work
 
