@@ -62,6 +62,10 @@ test-simulation: $(ENV)  ## 500 simulated worlds and the planted bugs.
 test-model-server: $(ENV)  ## The model server as real processes.
 	$(RUN) pytest tests/model_server -n 2 --dist worksteal --durations=5
 
+.PHONY: test-dev
+test-dev: $(ENV)  ## The development tools with real programs: kubectl, namespaces, cgroups. Needs root.
+	$(RUN) pytest tests/dev --durations=5
+
 .PHONY: test-fast
 test-fast: test-unit test-simulation  ## Unit tests and the simulation.
 
@@ -84,7 +88,7 @@ test-e2e: $(ENV)  ## Rollouts on the real cluster: several namespaces at once, t
 	$(RUN) pytest tests/e2e -m alone --durations=10
 
 .PHONY: test
-test: machine check test-simulation test-model-server test-cluster  ## Everything; does all set-up itself.
+test: machine check test-simulation test-model-server test-dev test-cluster  ## Everything; does all set-up itself.
 
 ##@ see it work
 

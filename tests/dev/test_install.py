@@ -35,7 +35,7 @@ def rendered(folder: Path) -> dict[tuple[str, str], Any]:
         [kubectl_program(), "kustomize", folder], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    return {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(done.stdout)}
+    return {(one["kind"], one["metadata"]["name"]): one for one in yaml.load_all(done.stdout, yaml.CSafeLoader)}
 
 
 def own(checkout: Path) -> Path:
