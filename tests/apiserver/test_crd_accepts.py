@@ -61,6 +61,16 @@ def test_an_empty_canary_gets_the_default_steps(models, least, namespace: str) -
     ]
 
 
+def test_checks_of_later_replace_the_defaults_of_before(models, least, namespace: str) -> None:
+    """A default that is merged into what people write would set a comparison beside their maximum."""
+    models.apply(namespace, least)
+    own = [{"name": "errors", "type": "Rate", "rate": {"max": "5%"}}]
+    stored = models.apply(namespace, {**least, "analysis": {"checks": own}})["spec"]
+    assert [(check["name"], check["rate"].get("versusStable")) for check in stored["analysis"]["checks"]] == [
+        ("errors", None)
+    ]
+
+
 @pytest.mark.parametrize("change", [case[1] for case in CASES], ids=[case[0] for case in CASES])
 def test_what_is_stored_means_what_was_written(models, least, change: Change) -> None:
     """The API server's defaults and the operator's are the same, and nothing is pruned."""

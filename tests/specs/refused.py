@@ -160,7 +160,7 @@ CASES: list[tuple[str, Change, str, str]] = [
         "two checks of one name",
         {"analysis": {"checks": [{"name": "c", "type": "Rate", "rate": {}}] * 2}},
         "spec.analysis.checks",
-        'Duplicate value: {"name":"c"}',
+        "spec.analysis.checks[1].name: c is the name of another check",
     ),
     (
         "never a false rollback",

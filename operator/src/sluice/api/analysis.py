@@ -359,6 +359,17 @@ class Analysis(Schema):
         Field(
             max_length=32,
             description="Checks by name. Absent: errors and latency, each compared with stable.",
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+            # Atomic: as a map by name, checks that somebody applies later would be merged with the persisted defaults.
+            json_schema_extra=validated(
+                cel(
+                    "self.all(check, self.exists_one(other, other.name == check.name))",
+                    "two checks have the same name; names of checks must differ",
+                    messageExpression=(
+                        "self.transformList(i, check, self.exists(j, other, j < i && other.name == check.name), "
+                        "'spec.analysis.checks[%d].name: %s is the name of another check; names of checks must "
+                        "differ'.format([i, check.name]))[0]"
+                    ),
+                )
+            ),
         ),
     ] = DEFAULT_CHECKS

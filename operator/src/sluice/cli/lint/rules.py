@@ -93,12 +93,17 @@ def _weights_rise(value: Any) -> Iterator[Breach]:
             )
 
 
-def _step_names_differ(value: Any) -> Iterator[Breach]:
-    seen = set()
-    for number, name in enumerate(step.get("name") for step in value):
-        if name is not None and name in seen:
-            yield (number, "name"), f"{name} is the name of another step; names of steps must differ"
-        seen.add(name)
+def _names_differ(kind: str) -> Rule:
+    """Items without a name have none in common."""
+
+    def rule(value: Any) -> Iterator[Breach]:
+        seen = set()
+        for number, name in enumerate(item.get("name") for item in value):
+            if name is not None and name in seen:
+                yield (number, "name"), f"{name} is the name of another {kind}; names of {kind}s must differ"
+            seen.add(name)
+
+    return rule
 
 
 def _check_member(value: Any) -> Iterator[Breach]:
@@ -176,7 +181,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "value must be a plain path: no empty, '.' or '..' elements and no encoded slash, e.g. /v2/models": _plain_path,
     "canary is set but type names another strategy; set only the member that type names": _strategy_member,
     "a weight is below the step before it; weights must not fall": _weights_rise,
-    "two steps have the same name; names of steps must differ": _step_names_differ,
+    "two steps have the same name; names of steps must differ": _names_differ("step"),
+    "two checks have the same name; names of checks must differ": _names_differ("check"),
     "set exactly the member that type names (Rate: rate, Latency: latency, Prometheus: prometheus)": _check_member,
     "rate needs max, versusStable or both": _rate_limit,
     "latency needs slo, versusStable or both": _latency_limit,

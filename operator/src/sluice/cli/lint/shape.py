@@ -121,20 +121,6 @@ def _items(value: list[Any], node: Node, place: Place) -> Iterator[Finding]:
         yield error(place, f"has {len(value)} items, must have at most {node['maxItems']} items")
     for number, item in enumerate(value if "items" in node else ()):
         yield from _schema(item, node["items"], (*place, number))
-    yield from _doubles(value, node, place)
-
-
-def _doubles(value: list[Any], node: Node, place: Place) -> Iterator[Finding]:
-    """Items of a list that is a map by some of their fields."""
-    keys = node.get("x-kubernetes-list-map-keys", ())
-    seen = []
-    for number, item in enumerate(value if keys else ()):
-        key = [item.get(name) for name in keys] if isinstance(item, dict) else None
-        if key in seen:
-            told = ",".join(f'"{name}":"{part}"' for name, part in zip(keys, key or (), strict=True))
-            yield error((*place, number), f"Duplicate value: {{{told}}}; names must differ")
-        elif key:
-            seen.append(key)
 
 
 def _quoted(values: list[str]) -> Iterator[str]:
