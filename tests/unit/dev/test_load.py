@@ -4,13 +4,14 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import orjson
 import pytest
 
 from sluice_dev.load.generator import Generator, Target
 from sluice_dev.load.loss import kinds, lost_near, near
-from sluice_dev.load.outcome import QUERY, Outcome
+from sluice_dev.load.outcome import QUERY, Outcome, follow_outcomes
 
 BODIES = [b'{"inputs":[1]}', b'{"inputs":[2]}']
 ANSWER = b'{"model_version":"v7","outputs":[]}'
@@ -143,3 +144,17 @@ def test_near_means_within_five_seconds(moment: float, expected: bool) -> None:
 def test_only_lost_requests_near_a_change_count() -> None:
     """One lost beside the change, one lost far away, one answered beside it."""
     assert lost_near([outcome(11, 503), outcome(90, 503), outcome(11, 200)], [10.0]) == 1
+
+
+def test_each_reader_follows_at_its_own_pace(tmp_path: Path) -> None:
+    """Whoever shares a place in the file with another reader loses lines to it, or reads from the middle of one."""
+    path = tmp_path / "outcomes"
+    early, late = follow_outcomes(path), follow_outcomes(path)
+    assert early() == []
+    first, second = (Outcome(number, 1.0, 1.0, 2.0, 200, "", "v1", True, f"r{number}") for number in (0, 1))
+    path.write_bytes(first.line() + second.line()[:20])
+    assert early() == [first]
+    path.write_bytes(first.line() + second.line())
+    assert early() == [second]
+    assert late() == [first, second]
+    assert early() == late() == []

@@ -34,6 +34,7 @@ def run(cluster: Cluster, index: dict[str, Any], models: Path, out: Path, consol
         scene.clear()
         scene.serving(scene.apply("v1"))
         load = scene.start_load(RATE, 3600)
+        news = load.follow()
         begin = time.time()
         for number, version in enumerate(cycle(("v2", "v1"))):
             if len(durations) >= LEAST_PROMOTIONS and (time.time() - begin) * RATE >= LEAST_REQUESTS:
@@ -42,7 +43,7 @@ def run(cluster: Cluster, index: dict[str, Any], models: Path, out: Path, consol
             # A seed without faults changes nothing but the template: a new revision, new pods.
             scene.serving(scene.apply(version, faults={"seed": number}), LIMIT_SECONDS)
             durations.append(time.time() - started)
-            lost = sum(outcome.failed for outcome in load.news())
+            lost = sum(outcome.failed for outcome in news())
             console.print(
                 f"promotion {len(durations):2}: {version} in {durations[-1]:.1f} s, {lost} requests lost meanwhile",
                 highlight=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sluice_dev.demo.traffic import Traffic
+from sluice_dev.load.outcome import Outcome
 from sluice_dev.scene.scene import Scene
 
 STYLES = {"v1": "grey70", "v2": "green3", "v3": "red1", "v4": "orange1", "v5": "medium_purple1"}
@@ -32,6 +34,7 @@ class View:
         self._console = console
         self._scene = scene
         self._traffic = Traffic()
+        self._news: Callable[[], list[Outcome]] | None = None
         self._title = ""
         self._begin = time.time()
         self._ended = threading.Event()
@@ -75,8 +78,10 @@ class View:
         self._lines(until=time.time())
 
     def _read(self) -> None:
-        if self._scene.load is not None:
-            self._traffic.take(self._scene.load.news(), time.time())
+        if self._news is None and self._scene.load is not None:
+            self._news = self._scene.load.follow()
+        if self._news is not None:
+            self._traffic.take(self._news(), time.time())
 
     def _lines(self, until: float) -> None:
         """Prints what happened until then, in the order of time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -63,3 +63,21 @@ def read_outcomes(path: Path) -> Iterator[Outcome]:
         for line in lines:
             if line.endswith(b"\n"):
                 yield Outcome(**orjson.loads(line))
+
+
+def follow_outcomes(path: Path) -> Callable[[], list[Outcome]]:
+    """Each call returns the whole lines that were written since the call before; the file may not exist yet."""
+    position = 0
+
+    def news() -> list[Outcome]:
+        nonlocal position
+        if not path.exists():
+            return []
+        with path.open("rb") as lines:
+            lines.seek(position)
+            content = lines.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        position += len(whole)
+        return [Outcome(**orjson.loads(line)) for line in whole.splitlines()]
+
+    return news

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,7 @@ import orjson
 
 from sluice_dev.cluster import Cluster
 from sluice_dev.load.effort import EFFORT_SUFFIX, Effort
-from sluice_dev.load.outcome import Outcome, read_outcomes
+from sluice_dev.load.outcome import Outcome, follow_outcomes, read_outcomes
 
 STOP_SECONDS = 20.0
 """Longer than the 10 s that a request may take."""
@@ -48,7 +49,6 @@ class Load:
         plan.out.parent.mkdir(parents=True, exist_ok=True)
         plan.out.unlink(missing_ok=True)
         self._log = plan.out.with_suffix(".log")
-        self._position = 0
         with self._log.open("wb") as log:
             self._process: subprocess.Popen[Any] = cluster.node_exec(
                 _argv(plan, gateway), stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -63,17 +63,18 @@ class Load:
         self._process.terminate()
         self._process.wait(STOP_SECONDS)
 
-    def news(self) -> list[Outcome]:
-        """Outcomes since the last call. Raises LoadFailed if the generator is gone before it was stopped."""
-        self.check()
-        if not self._plan.out.exists():
-            return []
-        with self._plan.out.open("rb") as lines:
-            lines.seek(self._position)
-            content = lines.read()
-        whole = content[: content.rfind(b"\n") + 1]
-        self._position += len(whole)
-        return [Outcome(**orjson.loads(line)) for line in whole.splitlines()]
+    def follow(self) -> Callable[[], list[Outcome]]:
+        """Outcomes since the call before, from the load's beginning on, for one reader: each has a place of its own.
+
+        A call raises LoadFailed if the generator is gone before it was stopped.
+        """
+        written = follow_outcomes(self._plan.out)
+
+        def news() -> list[Outcome]:
+            self.check()
+            return written()
+
+        return news
 
     def check(self) -> None:
         """Raises LoadFailed, with the generator's words, if it ended before it was stopped."""

@@ -108,10 +108,10 @@ class Scene:
         """Waits until so many requests that are sent from now on have ended; returns them. Needs a load."""
         if self.load is None:
             raise RuntimeError("nobody sends requests: start_load first")
-        load, since, found = self.load, time.time(), list[Outcome]()
+        news, since, found = self.load.follow(), time.time(), list[Outcome]()
 
         def enough() -> bool:
-            found.extend(outcome for outcome in load.news() if outcome.start >= since)
+            found.extend(outcome for outcome in news() if outcome.start >= since)
             return len(found) >= count
 
         self.recorder.wait(f"{count} answers", enough, seconds)
