@@ -15,6 +15,7 @@ from sluice_dev.cluster.layout import Layout
 from sluice_dev.images import base
 from sluice_dev.images.catalog import ProjectImage, content_key, stage_context
 from sluice_dev.images.engines import Build, Engine, available, buildah, buildah_program
+from sluice_dev.images.remedies import told
 
 Report = Callable[[str], None]
 BUILD_SECONDS = 1800
@@ -76,17 +77,19 @@ def build_for_registry(
 ) -> list[str]:
     """The references, built with whatever engine is there, and pushed if asked to.
 
-    base_image: instead of the Dockerfile's own, such as a mirror's; empty for its own.
+    base_image: instead of the Dockerfile's own, such as a mirror's; empty for its own. Raises ClusterError with what
+    to do where that is known.
     """
     engine = available()
     references = []
     for image in images:
         reference = image.reference(layout.checkout, registry)
         report(f"{engine.name} builds {reference}")
-        _build(engine, layout, image, reference, {"BASE": base_image} if base_image else {})
-        if push:
-            report(f"{engine.name} pushes {reference}")
-            run(engine.push(reference), timeout=BUILD_SECONDS)
+        with told():
+            _build(engine, layout, image, reference, {"BASE": base_image} if base_image else {})
+            if push:
+                report(f"{engine.name} pushes {reference}")
+                run(engine.push(reference), timeout=BUILD_SECONDS)
         references.append(reference)
     return references
 
