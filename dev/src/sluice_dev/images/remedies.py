@@ -12,8 +12,8 @@ from sluice_dev.cluster.errors import ClusterError, CommandFailed
 REMEDIES: Final[tuple[tuple[str, str], ...]] = (
     (
         r"server gave HTTP response to HTTPS client",
-        "the registry speaks plain HTTP. For podman and buildah write /etc/containers/registries.conf.d/sluice.conf with "
-        '[[registry]], location = "host:port", insecure = true; for docker add host:port to insecure-registries in '
+        "the registry speaks plain HTTP. For podman and buildah write /etc/containers/registries.conf.d/sluice.conf "
+        'with [[registry]], location = "host:port", insecure = true; for docker add host:port to insecure-registries in '
         "/etc/docker/daemon.json. The cluster's nodes must be told the same of it",
     ),
     (
@@ -23,13 +23,13 @@ REMEDIES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (
         r"unauthorized|authentication required|no basic auth credentials|denied",
-        "the registry wants to know who you are: log in first, with `login HOST` of the same program, as somebody who may "
-        "push there",
+        "the registry wants to know who you are: log in first, with `login HOST` of the same program, as somebody who "
+        "may push there",
     ),
     (
         r"no such host|connection refused|i/o timeout|network is unreachable",
-        "a registry is not reached from here: REGISTRY=host/path is where the images go, BASE=image is what they stand on, "
-        "if python:3.11-slim-bookworm itself is not reached",
+        "a registry is not reached from here: REGISTRY=host/path is where the images go, BASE=image is what they stand "
+        "on, if python:3.11-slim-bookworm itself is not reached",
     ),
     (
         r"manifest unknown|not found: manifest|repository .* not found|name unknown",

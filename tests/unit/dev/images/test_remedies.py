@@ -8,9 +8,7 @@ from sluice_dev.cluster.errors import ClusterError, CommandFailed
 from sluice_dev.images.remedies import told
 
 SAID = {
-    'podman: pinging container registry h:5000: Get "https://h:5000/v2/": http: server gave HTTP response to HTTPS client': (
-        "plain HTTP"
-    ),
+    'pinging h:5000: Get "https://h:5000/v2/": http: server gave HTTP response to HTTPS client': "plain HTTP",
     "tls: failed to verify certificate: x509: certificate signed by unknown authority": "authority",
     "error: unauthorized: authentication required": "log in first",
     "requested access to the resource is denied": "log in first",
