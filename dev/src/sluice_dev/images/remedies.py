@@ -13,7 +13,7 @@ REMEDIES: Final[tuple[tuple[str, str], ...]] = (
     (
         r"server gave HTTP response to HTTPS client",
         "the registry speaks plain HTTP. For podman and buildah write /etc/containers/registries.conf.d/sluice.conf "
-        'with [[registry]], location = "host:port", insecure = true; for docker add host:port to insecure-registries in '
+        'with [[registry]], location = "host:port", insecure = true; docker: add host:port to insecure-registries in '
         "/etc/docker/daemon.json. The cluster's nodes must be told the same of it",
     ),
     (
