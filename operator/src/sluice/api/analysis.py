@@ -35,6 +35,13 @@ class OnDeadline(StrEnum):
     ROLLBACK = "Rollback"
 
 
+class CountedBy(StrEnum):
+    """Whose counts are judged."""
+
+    SERVER = "Server"
+    GATEWAY = "Gateway"
+
+
 def at_least_one(field: str, why: str) -> dict[str, str]:
     """A decimal, written as a string, of at least '1'."""
     return cel(f"!self.matches(r'{DECIMAL_PATTERN}') || double(self) >= 1.0", f"{field} must be at least '1': {why}")
@@ -100,6 +107,14 @@ class RateCheck(Schema):
     preset: Annotated[
         Literal["errors"], Field(description="Which requests count: errors are answers with a 5xx code.")
     ] = "errors"
+    source: Annotated[
+        CountedBy,
+        Field(
+            description="Who counts. Server: the model server, as its row of the runtime table says. Gateway: the "
+            "gateway, which also knows of requests that were never answered: everything but a success failed, also "
+            "what timed out, broke off or was given up by the client. Needs a gateway that counts for each pod."
+        ),
+    ] = CountedBy.SERVER
     max: Annotated[
         Percent | None,
         Field(

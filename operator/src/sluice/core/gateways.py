@@ -3,6 +3,7 @@
 from typing import Final
 
 from sluice.api.names import Reason
+from sluice.core.gateway_counts import COUNTS, GatewayCounts
 from sluice.core.snapshot import GatewayFacts
 
 BACKEND_FILTERS: Final = "HTTPRouteBackendRequestHeaderModification"
@@ -32,6 +33,24 @@ def count_by_revision(gateways: tuple[GatewayFacts, ...]) -> bool:
     """
     known = (features(gateway) for gateway in gateways)
     return all(BACKEND_FILTERS in listed for listed in known if listed is not None)
+
+
+def counts(gateways: tuple[GatewayFacts, ...]) -> GatewayCounts | str:
+    """Where all of them keep their own counts, or why those cannot be read; they must be of one kind.
+
+    One that is not there yet is expected to be like the others.
+    """
+    known = [gateway for gateway in gateways if gateway.controller is not None]
+    for gateway in known:
+        if gateway.controller not in COUNTS:
+            return (
+                f"Gateway {gateway.namespace}/{gateway.ref.name} is run by {gateway.controller}, whose own counts "
+                f"Sluice cannot read, only those of {', '.join(sorted(COUNTS))}: set rate.source to Server"
+            )
+    kinds = {COUNTS[str(gateway.controller)] for gateway in known}
+    if len(kinds) > 1:
+        return "the route's Gateways are of several kinds, which count in different ways: set rate.source to Server"
+    return next(iter(kinds), "the route's Gateways do not exist")
 
 
 def problem(gateways: tuple[GatewayFacts, ...]) -> tuple[Reason, str] | None:

@@ -57,6 +57,8 @@ class Pod:
     deleting: bool = False
     exits: tuple[datetime, ...] = ()
     trouble: str = ""
+    address: str = ""
+    """Where the gateway reaches it; empty before it has one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ the operator, or after an outage of the store) reads it in pieces of its own unt
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from sluice.api.status import Verdict
 from sluice.core.analysis.judge import HISTORY, Judge, settle
 from sluice.core.analysis.questions import UP, Failure, Measurement, SampleQuestion, Subject, samples_query
 from sluice.core.analysis.verdicts import NOTHING_KNOWN, Observation
+from sluice.core.gateway_counts import GatewayCounts
 from sluice.core.metrics import Series
 from sluice.ports import Clock, MetricSource, ProviderError, QueryError
 
@@ -105,14 +106,17 @@ class Poller:
         pods: Mapping[str, datetime],
         stage_since: datetime,
         stable_pods: Mapping[str, datetime] | None = None,
+        addresses: Mapping[str, str] | None = None,
     ) -> Observation:
         """What is known about a rollout now; nothing, if it is not watched.
 
         pods, stable_pods: those of the candidate and of stable, and when each was created. stage_since: requests after
-        it are counted.
+        it are counted. addresses: of both revisions' pods.
         """
         watched = self._watched.get(key)
-        return watched.judge.observe(self._clock.now(), pods, stage_since, stable_pods) if watched else NOTHING_KNOWN
+        if watched is None:
+            return NOTHING_KNOWN
+        return watched.judge.observe(self._clock.now(), pods, stage_since, stable_pods, addresses)
 
     # --- asking ----------------------------------------------------------------------------------------------------
 
@@ -218,7 +222,8 @@ class Poller:
     async def _ask(self, metric: str, asking: Sequence[Asking], until: float, past: bool) -> Failure | None:
         window = ceil(max(until - min(question.since for _, question in asking), 0) + OVERLAP)
         bounds = {bound for _, question in asking for bound in question.bounds}
-        promql = samples_query(metric, (watched.judge.subject for watched, _ in asking), bounds, window)
+        gateway = asking[0][1].gateway
+        promql = samples_query(asking[0][1], (watched.judge.subject for watched, _ in asking), bounds, window)
         try:
             async with self._reading:
                 answer = await self._source.query(promql, datetime.fromtimestamp(until, UTC) if past else None)
@@ -231,14 +236,15 @@ class Poller:
             return failure
         if self._problems.pop(metric, None) is not None:
             log.info("answers again", metric=metric, rollouts=len(asking))
-        by_deployment = by_pods(answer)
+        found = by_routes(answer, gateway, asking) if gateway else by_pods(answer)
         news: dict[Hashable, bool] = {}
         before = {watched.key: _stand(watched.judge) for watched, _ in asking}
         for watched, _ in asking:
             subject = watched.judge.subject
-            found = [s for one in subject.deployments for s in by_deployment.get((subject.namespace, one), ())]
+            owners = (subject.name,) if gateway else subject.deployments
+            own = [s for owner in owners for s in found.get((subject.namespace, owner), ())]
             with self._understood(watched, metric):
-                news[watched.key] = watched.judge.read(metric, found, until)
+                news[watched.key] = watched.judge.read(metric, own, until)
         digested = [watched for watched, _ in asking if watched.key in news]
         self._settle(digested, metric)
         for watched in digested:
@@ -336,4 +342,16 @@ def by_pods(answer: Sequence[Series]) -> dict[tuple[str, str], list[Series]]:
     for series in answer:
         deployment = series.labels.get("pod", "").rsplit("-", 2)[0]
         found[(series.labels.get("namespace", ""), deployment)].append(series)
+    return found
+
+
+def by_routes(
+    answer: Sequence[Series], gateway: GatewayCounts, asking: Iterable[Asking]
+) -> dict[tuple[str, str], list[Series]]:
+    """A gateway's series by (namespace, ModelDeployment) of those that ask."""
+    found: dict[tuple[str, str], list[Series]] = {}
+    for watched, _ in asking:
+        subject = watched.judge.subject
+        route = (subject.namespace, subject.name)
+        found[route] = [series for series in answer if gateway.is_of(series.labels, *route)]
     return found

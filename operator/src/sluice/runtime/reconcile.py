@@ -9,7 +9,8 @@ import structlog
 
 from sluice.api import names
 from sluice.api.status import Status
-from sluice.core.analysis.questions import Subject
+from sluice.core import gateways
+from sluice.core.analysis.questions import UNASKED, Subject, counted_by_gateway
 from sluice.core.analysis.verdicts import NOTHING_KNOWN, CheckResult, Observation
 from sluice.core.conditions import significant
 from sluice.core.plan import Action, Refusal
@@ -79,6 +80,7 @@ class Evidence(Protocol):
         pods: Mapping[str, datetime],
         stage_since: datetime,
         stable_pods: Mapping[str, datetime] | None = None,
+        addresses: Mapping[str, str] | None = None,
     ) -> Observation:
         """What is known."""
         ...
@@ -207,6 +209,7 @@ class Reconciler:
         runtime = snapshot.runtimes.get(name)
         stables = snapshot.revision(stable.revision).inputs
         stable_runtime = snapshot.runtimes.get(stables.runtime.name) if stables else None
+        by_gateway = any(counted_by_gateway(check) for check in spec.analysis.checks)
         if runtime is None:  # nobody knows any more where it keeps its metrics: that is blindness, not peace
             self._evidence.untrack(key)
             return f"runtime {name} is no longer in the operator's table: put its row back"
@@ -223,6 +226,7 @@ class Reconciler:
                 stable_preset=stable_runtime.metrics if stable_runtime else None,
                 largest_share=largest_share(stages_of(spec)),
                 alpha=float(spec.analysis.false_rollback),
+                gateway=gateways.counts(snapshot.gateways) if by_gateway else UNASKED,
             ),
         )
         return ""
@@ -232,12 +236,11 @@ class Reconciler:
         candidate, stable = snapshot.status.candidate, snapshot.status.stable
         if candidate is None or stable is None:
             return NOTHING_KNOWN
-        pods, stable_pods = (
-            {pod.name: pod.started_at for pod in snapshot.revision(place.revision).pods}
-            for place in (candidate, stable)
-        )
+        found = [snapshot.revision(place.revision).pods for place in (candidate, stable)]
+        pods, stable_pods = ({pod.name: pod.started_at for pod in one} for one in found)
+        addresses = {pod.name: pod.address for one in found for pod in one}
         since = candidate.stage.live_since or candidate.stage.entered_at
-        return self._evidence.observation(key, pods, since, stable_pods)
+        return self._evidence.observation(key, pods, since, stable_pods, addresses)
 
     async def _remember(self, key: Key, snapshot: Snapshot, status: Status) -> None:
         """Write the status: at once when something happened, else not more than once a minute."""

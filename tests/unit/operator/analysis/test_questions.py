@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sluice.core.analysis.questions import samples_query, spellings
+from sluice.core.analysis.questions import SampleQuestion, samples_query, spellings
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,10 @@ def test_a_bound_is_found_however_it_is_written(bound: float, written: list[str]
 
 def test_one_query_serves_several_rollouts(world: Any) -> None:
     subjects = [world.subject(), world.subject(namespace="test", name="prices")]
-    assert samples_query("up", subjects, (), 12) == (
+    assert samples_query(SampleQuestion("up", 0.0), subjects, (), 12) == (
         'up{namespace=~"prod|test",pod=~"flights-8b21de07-[a-z0-9]+-[a-z0-9]{5}|prices-8b21de07-[a-z0-9]+-[a-z0-9]{5}"}'
         "[12s]"
     )
-    assert samples_query("h_bucket", subjects[:1], (inf, 0.5), 12).endswith(',le=~"0[.]50*|[+]Inf"}[12s]')
+    assert samples_query(SampleQuestion("h_bucket", 0.0), subjects[:1], (inf, 0.5), 12).endswith(
+        ',le=~"0[.]50*|[+]Inf"}[12s]'
+    )

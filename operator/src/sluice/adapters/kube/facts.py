@@ -51,6 +51,7 @@ def pod_facts(pod: Object) -> Pod:
         deleting=deleting,
         exits=() if removed else tuple(_time(end["finishedAt"]) for end in ends if end and end.get("finishedAt")),
         trouble="" if ready else _trouble(status),
+        address=status.get("podIP", ""),
     )
 
 

@@ -23,11 +23,14 @@ from sluice.core.analysis.exposure import (
 )
 from sluice.core.analysis.history import Past, past_of
 from sluice.core.analysis.latency import HISTORY_SECONDS
+from sluice.core.analysis.outcomes import OUTCOMES
 from sluice.core.analysis.overdispersion import overdispersion
+from sluice.core.analysis.questions import Subject, counted_by_gateway
 from sluice.core.analysis.rate_bets import RateBets
 from sluice.core.analysis.slowdown_bets import SlowdownBets, SlownessState, proof_bound
 from sluice.core.analysis.warmup import WarmUp
 from sluice.core.analysis.wording import (
+    NO_LATENCY,
     errors_told,
     missing_bound,
     missing_code,
@@ -36,14 +39,15 @@ from sluice.core.analysis.wording import (
     still_cold,
     unknown_bounds,
 )
+from sluice.core.gateway_counts import GatewayCounts
 from sluice.core.metrics import MetricPreset, Series
 
 
 class Counted(ABC):
     """One check of type Rate or Latency with its evidence.
 
-    metric, stable_metric: the counters it reads of the candidate and of stable. maximum: evidence that the candidate is
-    above its maximum; comparison: that it is worse than stable.
+    metric, stable_metric: the counters it reads of the candidate and of stable; empty: there are none. maximum:
+    evidence that the candidate is above its maximum; comparison: that it is worse than stable.
     """
 
     metric: str
@@ -139,7 +143,7 @@ class CountedErrors(Counted):
     ) -> None:
         super().__init__(check, preset, stable, origin)
         self._rate = rate
-        self.metric, self.stable_metric = preset.requests, stable.requests
+        self.metric, self.stable_metric = preset.counters, stable.counters
         self.maximum = MaximumTest(float(rate.max), origin) if rate.max is not None else None
         self.comparison = Comparison(origin) if rate.versus_stable else None
 
@@ -158,7 +162,7 @@ class CountedErrors(Counted):
         """A code that nobody saw yet is no fault, but a counter without codes would tell of no failure ever."""
         preset = self._presets[arm]
         labelled = [preset.code_label in series.labels for series in answer]
-        if labelled:
+        if labelled and preset.successes is None:
             self._faults[arm] = "" if any(labelled) else missing_code(preset)
 
     def past(self, answer: Iterable[Series]) -> Past:
@@ -184,6 +188,22 @@ class CountedErrors(Counted):
         return errors_told(self._rate, self.maximum.requests, self.maximum.losses) if self.maximum else ""
 
 
+class CountedByGateway(CountedErrors):
+    """What the gateway sent to a revision's pods and did not succeed, of all that it sent. See outcomes.py."""
+
+    def __init__(self, check: Check, rate: RateCheck, counts: GatewayCounts | str, origin: float) -> None:
+        super().__init__(check, rate, OUTCOMES, OUTCOMES, origin)
+        if isinstance(counts, GatewayCounts):
+            self.metric = self.stable_metric = counts.selector
+        else:
+            self._faults["candidate"] = counts
+            self.metric = self.stable_metric = ""
+            self.comparison = None
+
+    def inspect(self, arm: Arm, answer: Iterable[Series]) -> None:
+        """Nothing: what it lacks is not seen at a revision's own samples."""
+
+
 class CountedLatency(Counted):
     """Answers that took longer than a bucket bound, of all answers by pods that are warm."""
 
@@ -194,24 +214,27 @@ class CountedLatency(Counted):
     ) -> None:
         super().__init__(check, preset, stable, origin)
         self._latency = latency
-        self.metric, self.stable_metric = f"{preset.latency}_bucket", f"{stable.latency}_bucket"
+        own, other = preset.latency or "", stable.latency or ""
+        self.metric, self.stable_metric = (f"{name}_bucket" if name else "" for name in (own, other))
         self._slo = latency.slo.total_seconds() if latency.slo is not None else None
         self._warm_up = latency.warm_up.total_seconds()
         self._warm: dict[Arm, WarmUp] = {"candidate": WarmUp(self._warm_up), "stable": WarmUp(self._warm_up)}
         self._shared: tuple[float, ...] = ()
         if self._slo is not None:
             self.maximum = MaximumTest(float(latency.max_share_above), origin)
-            if preset.bounds and not has_bound(preset.bounds, self._slo):
+            if own and preset.bounds and not has_bound(preset.bounds, self._slo):
                 self._faults["candidate"] = missing_bound(self._slo, preset)
         if latency.versus_stable is not None:
             self._shared = shared_bounds(preset.bounds, stable.bounds)
             self.past_seconds = HISTORY_SECONDS
-            if len(self._shared) < 2:
+            if len(self._shared) < 2 or not own or not other:
                 self._faults["stable"] = unknown_bounds(preset, stable)
             else:
                 self.comparison = Comparison(origin, len(self._shared))
-        own = () if self._slo is None or has_bound(self._shared, self._slo) else (self._slo,)
-        self._columns: dict[Arm, tuple[float, ...]] = {"candidate": (*self._shared, *own), "stable": self._shared}
+        extra = () if self._slo is None or has_bound(self._shared, self._slo) else (self._slo,)
+        self._columns: dict[Arm, tuple[float, ...]] = {"candidate": (*self._shared, *extra), "stable": self._shared}
+        if not own:
+            self._faults["candidate"] = NO_LATENCY
         self._buckets = {arm: tuple(map(self._presets[arm].le_of, bounds)) for arm, bounds in self._columns.items()}
 
     def buckets(self, metric: str) -> tuple[float, ...]:
@@ -289,8 +312,11 @@ class CountedLatency(Counted):
         return still_cold(self._warm_up) if cold else ""
 
 
-def counted_check(check: Check, preset: MetricPreset, stable: MetricPreset, origin: float) -> Counted | None:
+def counted_check(check: Check, subject: Subject, origin: float) -> Counted | None:
     """The evidence of a Rate or Latency check, which begins at `origin`; None for another type."""
+    preset, stable = subject.preset, subject.baseline_preset
+    if check.rate is not None and counted_by_gateway(check):
+        return CountedByGateway(check, check.rate, subject.gateway, origin)
     if check.rate is not None:
         return CountedErrors(check, check.rate, preset, stable, origin)
     if check.latency is not None:

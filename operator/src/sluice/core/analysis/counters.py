@@ -8,7 +8,8 @@ The rules, each of them a test:
 - a series that is new to us began at 0 where its target was scraped successfully before without it, or where the pod
   itself is younger than the rollout: without this 100 instead of 50 bad requests pass. Else it is a baseline;
 - the last value of a series that vanishes is kept: if it returns, its history is not counted twice;
-- a pod that is scraped twice (two jobs) is counted once.
+- a pod that is scraped twice (two jobs) is counted once;
+- a value that is no number (NaN, infinite) tells nothing, and a scrape with one is none: nobody sees how the pod does.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +29,7 @@ class Delta:
 
     time: of the scrape, seconds since the epoch. amount: a count, > 0 or 0. before: time of the scrape before it, None
     where the series began in between. uncounted: what it had counted before anybody looked; told with the first sample.
+    reset: it began at 0 again since the scrape before.
     """
 
     time: float
@@ -35,6 +37,7 @@ class Delta:
     amount: float
     before: float | None = None
     uncounted: float = 0.0
+    reset: bool = False
 
 
 SKEW_SECONDS: Final = 60.0
@@ -57,6 +60,15 @@ class Counters:
     backwards: int = 0
     """Samples that were left out because two Prometheus take turns."""
     _last: dict[SeriesKey, tuple[float, float]] = field(default_factory=dict)
+    _newest: dict[str, float] = field(default_factory=dict)
+    """Per pod the time of its newest sample, whatever its value."""
+    _illegible: dict[str, dict[SeriesKey, tuple[float, float]]] = field(default_factory=dict)
+    """Per pod the series that are no numbers now: since when, and when last."""
+
+    def illegible_since(self, pod: str) -> float | None:
+        """Since when the pod's counters are no numbers, seconds since the epoch; None: they are, or there are none."""
+        newest = self._newest.get(pod)
+        return min((since for since, last in self._illegible.get(pod, {}).values() if last == newest), default=None)
 
     def absorb(self, answer: Iterable[Series], born_at_zero: BornAtZero) -> list[Delta]:
         """Differences of all samples that are new, in the order of time."""
@@ -72,12 +84,18 @@ class Counters:
         key = tuple(sorted(series.labels.items()))
         last = self._last.get(key)
         for time, value in series.points:
-            if not isfinite(value) or (last is not None and time <= last[0]):
+            self._newest[pod] = max(self._newest.get(pod, time), time)
+            if last is not None and time <= last[0]:
+                continue
+            if not isfinite(value):
+                illegible = self._illegible.setdefault(pod, {})
+                since = illegible[key][0] if key in illegible and (not last or illegible[key][0] > last[0]) else time
+                illegible[key] = (since, time)
                 continue
             if last is not None and value < last[1] and _skewed(last, time, value):
                 self.backwards += 1
                 continue
-            uncounted = 0.0
+            uncounted, reset = 0.0, last is not None and value < last[1]
             if last is not None:
                 amount = value - last[1] if value >= last[1] else value
             elif born_at_zero(pod, target, time):
@@ -86,7 +104,7 @@ class Counters:
                 amount, uncounted = 0.0, value
             before = last[0] if last is not None else None
             last = (time, value)
-            yield Delta(time, series.labels, amount, before, uncounted)
+            yield Delta(time, series.labels, amount, before, uncounted, reset)
         if last is not None:
             self._last[key] = last
 

@@ -1,6 +1,5 @@
 """What did a revision's pods do in one scrape, and which of it is a loss? From differences of raw counters."""
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,16 +54,20 @@ def _sum_of(sums: dict[float, _Sum], time: float, ways: int) -> _Sum:
 
 
 def failed_requests(preset: MetricPreset, deltas: Iterable[Delta]) -> list[Exposure]:
-    """Answered requests and those with a failure's code, by moment, in the order of time."""
-    failure = re.compile(preset.failure_pattern)
+    """Answered requests and the failed ones of them, by moment, in the order of time.
+
+    Where failures are what is missing to all requests, one whose success is told a scrape later counts as failed.
+    """
     sums: dict[float, _Sum] = {}
     for delta in deltas:
         one = _sum_of(sums, delta.time, 1)
-        one.requests += delta.amount
+        requests, failures = preset.outcome(delta.labels)
+        one.requests += requests * delta.amount
+        one.losses[0] += failures * delta.amount
         one.began = min(one.began, delta.before if delta.before is not None else delta.time)
-        one.uncounted += delta.uncounted
-        if failure.fullmatch(delta.labels.get(preset.code_label, "")):
-            one.losses[0] += delta.amount
+        one.uncounted += requests * delta.uncounted
+    for one in sums.values():
+        np.clip(one.losses, 0.0, one.requests, out=one.losses)
     return [sums[time].exposure(time) for time in sorted(sums)]
 
 

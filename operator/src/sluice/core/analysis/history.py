@@ -9,7 +9,7 @@ from sluice.core.analysis.counters import Counters
 from sluice.core.analysis.eprocess import Floats
 from sluice.core.analysis.exposure import Exposures, by_pod
 from sluice.core.analysis.overdispersion import BLOCK_SECONDS, HISTORY_SECONDS
-from sluice.core.analysis.questions import bucket_matcher, pod_matchers
+from sluice.core.analysis.questions import bucket_matcher, pod_matchers, selected
 from sluice.core.metrics import Series
 
 
@@ -19,8 +19,8 @@ def history_query(metric: str, namespace: str, deployment: str, bounds: Iterable
     bounds: of a histogram's buckets only these. A subquery takes the newest sample of before each of them, so the
     blocks are exact to one scrape.
     """
-    matchers = ",".join([pod_matchers(namespace, deployment), *bucket_matcher(bounds)])
-    return f"{metric}{{{matchers}}}[{HISTORY_SECONDS + BLOCK_SECONDS:.0f}s:{BLOCK_SECONDS:.0f}s]"
+    matchers = [pod_matchers(namespace, deployment), *bucket_matcher(bounds)]
+    return f"{selected(metric, matchers)}[{HISTORY_SECONDS + BLOCK_SECONDS:.0f}s:{BLOCK_SECONDS:.0f}s]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,19 +12,22 @@ from typing import Any, Final
 
 from sluice.api.status import Verdict
 from sluice.api.v1alpha1 import OnFail
+from sluice.core.analysis.addresses import Addresses
 from sluice.core.analysis.certificate import CERTIFIED_AT
 from sluice.core.analysis.comparison import Comparison, settle_together
 from sluice.core.analysis.counted import Counted, counted_check
-from sluice.core.analysis.counters import Counters
+from sluice.core.analysis.counters import Counters, Delta
 from sluice.core.analysis.history import history_query
 from sluice.core.analysis.ledger import Ledger
+from sluice.core.analysis.outcomes import Outcomes, route_query
 from sluice.core.analysis.questions import UP, Failure, Measurement, SampleQuestion, Subject
 from sluice.core.analysis.sharing import limits_of
 from sluice.core.analysis.sight import Sight, Target
 from sluice.core.analysis.slowdown_bets import LONGEST_GAP
 from sluice.core.analysis.threshold import Threshold, write_query
 from sluice.core.analysis.verdicts import CheckResult, Observation
-from sluice.core.analysis.wording import evidence, way
+from sluice.core.analysis.wording import evidence, strange_address, way
+from sluice.core.gateway_counts import host_of
 from sluice.core.metrics import Series
 
 LOOK_BACK: Final = 60.0
@@ -53,9 +56,7 @@ class Judge:
         self._start = subject.started_at.timestamp()
         self._sight = Sight(known_since=self._start - LOOK_BACK / 2)
         self._counted = tuple(
-            c
-            for check in subject.checks
-            if (c := counted_check(check, subject.preset, subject.baseline_preset, self._start)) is not None
+            c for check in subject.checks if (c := counted_check(check, subject, self._start)) is not None
         )
         self._thresholds = {
             check.name: Threshold(check, check.prometheus, write_query(check.prometheus.query, subject), self._start)
@@ -64,7 +65,11 @@ class Judge:
         }
         self._limits = limits_of(subject.checks, subject.alpha)
         compared = tuple(c.stable_metric for c in self._counted if c.comparison is not None)
-        metrics = dict.fromkeys((UP, subject.preset.requests, *(c.metric for c in self._counted), *compared))
+        counts = subject.gateway_counts
+        self._addresses = Addresses()
+        self._gateway = Outcomes(counts, self._addresses, self._start - LOOK_BACK / 2) if counts else None
+        wanted = (UP, subject.preset.counters, *(c.metric for c in self._counted), *compared)
+        metrics = dict.fromkeys(metric for metric in wanted if metric)
         self._read_until = dict.fromkeys(metrics, self._start - LOOK_BACK)
         for c in self._counted:
             if c.past_seconds and subject.stable:
@@ -91,6 +96,7 @@ class Judge:
                 metric,
                 since,
                 tuple(sorted({le for c in self._counted for le in c.buckets(metric)})),
+                self.subject.gateway_counts if self._is_gateways(metric) else None,
             )
             for metric, since in self._read_until.items()
         )
@@ -111,7 +117,7 @@ class Judge:
 
         What they say is known once the judge is settled: see `settle`.
         """
-        news = self._sight.absorb(answer) if metric == UP else self._count(metric, answer)
+        news = self._look(answer) if metric == UP else self._count(metric, answer)
         self._read_until[metric] = max(self._read_until[metric], until)
         self._failures.pop(metric, None)
         return news
@@ -123,8 +129,35 @@ class Judge:
                 until = min(self._read_until[counted.metric], self._read_until[counted.stable_metric])
                 yield counted.comparison, until
 
+    def _is_gateways(self, metric: str) -> bool:
+        return self._gateway is not None and metric == self._gateway.counts.selector
+
+    def _look(self, answer: Sequence[Series]) -> bool:
+        for series in answer if self._gateway is not None else ():
+            for time, _ in series.points[:1]:
+                self._addresses.learn(host_of(series.labels.get("instance", "")), series.labels.get("pod", ""), time)
+        return self._sight.absorb(answer)
+
+    def _deltas(self, metric: str, answer: Sequence[Series]) -> list[Delta]:
+        if self._gateway is not None and self._is_gateways(metric):
+            return self._gateway.absorb(answer)
+        return self._counters[metric].absorb(answer, self._born_at_zero)
+
+    def _of_users(self, answer: Iterable[Series]) -> list[Series]:
+        """Without what the row of its revision leaves out."""
+        candidate, stable = self.subject.preset, self.subject.baseline_preset
+        if not candidate.exclude and not stable.exclude:
+            return list(answer)
+        return [
+            series
+            for series in answer
+            if not (candidate if self._is_candidates(series.labels.get("pod", "")) else stable).excludes(series.labels)
+        ]
+
     def _count(self, metric: str, answer: Sequence[Series]) -> bool:
-        deltas = self._counters[metric].absorb(answer, self._born_at_zero)
+        if not self._is_gateways(metric):
+            answer = self._of_users(answer)
+        deltas = self._deltas(metric, answer)
         candidate = [delta for delta in deltas if self._is_candidates(delta.labels.get("pod", ""))]
         stable = [delta for delta in deltas if not self._is_candidates(delta.labels.get("pod", ""))]
         for counted in self._counted:
@@ -134,10 +167,11 @@ class Judge:
             if counted.comparison is not None and counted.stable_metric == metric:
                 counted.take("stable", stable)
                 counted.inspect("stable", (s for s in answer if not self._is_candidates(s.labels.get("pod", ""))))
-        if metric == self.subject.preset.requests:
+        if metric == self.subject.preset.counters:
             for delta in candidate:
+                requests, _ = self.subject.preset.outcome(delta.labels)
                 if delta.time > self._start:
-                    self._answered.add(delta.time, delta.amount, delta.before)
+                    self._answered.add(delta.time, requests * delta.amount, delta.before)
         return bool(deltas)
 
     def _is_candidates(self, pod: str) -> bool:
@@ -151,16 +185,21 @@ class Judge:
         baseline = self.subject.baseline
         for counted in self._compared:
             if baseline is not None and counted.comparison is not None and not counted.comparison.begun:
-                metric = counted.stable_metric
-                promql = history_query(metric, self.subject.namespace, baseline, counted.buckets(metric))
+                metric, namespace = counted.stable_metric, self.subject.namespace
+                promql = history_query(metric, namespace, baseline, counted.buckets(metric))
+                if self._gateway is not None and self._is_gateways(metric):
+                    promql = route_query(self._gateway.counts, namespace, self.subject.name)
                 return Measurement(metric, promql, self._start)
         return None
 
     def remember(self, question: Measurement, answer: Sequence[Series] | None) -> None:
         """Takes stable's past; None: the store refuses to tell it, and it counts as unknown."""
+        told = self._of_users(answer or ())
+        if self._gateway is not None and self._is_gateways(question.check):
+            told = self._gateway.past(answer or (), lambda pod: not self._is_candidates(pod))
         for counted in self._compared:
             if counted.stable_metric == question.check and counted.comparison and not counted.comparison.begun:
-                counted.learn(counted.past(answer or ()), self.subject.largest_share)
+                counted.learn(counted.past(told), self.subject.largest_share)
         self._failures.pop(HISTORY, None)
         settle([self])
 
@@ -200,9 +239,12 @@ class Judge:
     def _failed(self, counted: Counted) -> bool:
         return counted.peak >= log(self._limits[counted.check.name])
 
-    def know_pods(self, pods: Mapping[str, datetime]) -> None:
-        """Notes when pods of both revisions started; what is gone stays known."""
+    def know_pods(self, pods: Mapping[str, datetime], addresses: Mapping[str, str] | None = None) -> None:
+        """Notes when pods of both revisions started, and their addresses; what is gone stays known."""
         self._pod_starts.update({pod: started.timestamp() for pod, started in pods.items()})
+        for pod, address in (addresses or {}).items():
+            if pod in self._pod_starts:
+                self._addresses.learn(address, pod, self._pod_starts[pod])
 
     def observe(
         self,
@@ -210,17 +252,27 @@ class Judge:
         pods: Mapping[str, datetime],
         stage_since: datetime,
         stable_pods: Mapping[str, datetime] | None = None,
+        addresses: Mapping[str, str] | None = None,
     ) -> Observation:
-        """What is known now. pods, stable_pods: those of the candidate and of stable, and when each of them started."""
-        self.know_pods({**(stable_pods or {}), **pods})
+        """What is known now. pods, stable_pods: those of the candidate and of stable, and when each of them started.
+        addresses: of both, as far as they have one."""
+        self.know_pods({**(stable_pods or {}), **pods}, addresses)
         at, chosen = now.timestamp(), self._chosen()
-        scraped = {pod: t for pod in pods if (t := self._sight.newest(pod, chosen)) is not None}
+        scraped = {pod: self._legible(pod, t) for pod in pods if (t := self._sight.newest(pod, chosen)) is not None}
         known = min(self._read_until.values())  # `up` alone says nothing about a pod's requests
-        problem = next((f.message for f in self._failures.values()), "")
+        gateway = self._gateway if self.subject.rests_on_gateway else None
+        unseen = gateway is not None and not gateway.seen(at)
+        if gateway is not None:
+            known = min(known, gateway.newest() or 0.0)
+        problem = next((f.message for f in self._failures.values()), "") or self._illegible(pods)
+        if gateway is not None and unseen and not problem:
+            problem = gateway.silence(f"{self.subject.namespace}/{self.subject.name}", at)
         return Observation(
             caught_up=self.caught_up,
-            seen=frozenset(pod for pod in pods if self._sight.seen(pod, at, chosen)),
-            newest={pod: datetime.fromtimestamp(min(t, known), UTC) for pod, t in scraped.items()},
+            seen=frozenset(
+                pod for pod in pods if not unseen and self._sight.seen(pod, at, chosen) and not self._illegible((pod,))
+            ),
+            newest={pod: datetime.fromtimestamp(min(t, known), UTC) for pod, t in scraped.items() if known},
             scrape_interval=timedelta(seconds=self._sight.interval()),
             stable_newest=datetime.fromtimestamp(stable, UTC) if (stable := self._stable_newest()) else None,
             compares=bool(self._compared),
@@ -263,11 +315,17 @@ class Judge:
         """Why the check cannot say anything now; None if it can."""
         if counted.fault:
             return Failure(Verdict.QUERY_ERROR, counted.fault)
+        fresh_for, words = self._sight.fresh_for(), ""
+        if self._gateway is not None and self._is_gateways(counted.metric):
+            if self._gateway.strangers:
+                return Failure(Verdict.QUERY_ERROR, strange_address(self._gateway.strangers))
+            newest = self._gateway.newest()
+            words = self._gateway.silence(f"{self.subject.namespace}/{self.subject.name}", at)
+            fresh_for = max(fresh_for, self._gateway.sight.fresh_for())
         known = min(newest or 0.0, self._read_until[counted.metric], self._read_until[UP])
-        fresh_for = self._sight.fresh_for()
         if at - known > fresh_for:
             failure = self._failures.get(HISTORY) or self._failures.get(UP) or self._failures.get(counted.metric)
-            return failure or Failure(Verdict.NO_DATA, self._blindness(at, newest))
+            return failure or Failure(Verdict.NO_DATA, words or self._blindness(at, newest))
         if counted.comparison is not None and (missing := self._stable_missing(counted, at)):
             return Failure(Verdict.NO_DATA, missing, of_stable=True)
         first = self._answered.first
@@ -282,7 +340,22 @@ class Judge:
 
     def _stable_newest(self) -> float | None:
         """Time of stable's newest successful scrape, if something is compared with it."""
-        return self._sight.newest_of(f"{self.subject.baseline}-") if self._compared else None
+        if not self._compared:
+            return None
+        newest = self._sight.newest_by_pod(f"{self.subject.baseline}-")
+        return max((self._legible(pod, t) for pod, t in newest.items()), default=None)
+
+    def _legible(self, pod: str, time: float) -> float:
+        """`time`, or since when one of the pod's counters is no number if that is earlier."""
+        return min((time, *(t for c in self._counters.values() if (t := c.illegible_since(pod)) is not None)))
+
+    def _illegible(self, pods: Iterable[str]) -> str:
+        """Which counter of which pod is no number, in words; empty if all are."""
+        for pod in pods:
+            for metric, counters in self._counters.items():
+                if counters.illegible_since(pod) is not None:
+                    return f"{metric} of {pod} is no number (NaN or infinite)"
+        return ""
 
     def _stable_missing(self, counted: Counted, at: float) -> str:
         """Why there is nothing to compare with; empty if there is."""
@@ -297,6 +370,8 @@ class Judge:
         return f"stable ({baseline}) has counted no request in {metric}: there is nothing to compare with"
 
     def _blindness(self, at: float, newest: float | None) -> str:
+        if words := self._illegible(pod for pod, candidate in self._candidates.items() if candidate):
+            return words
         if newest is None:
             return f"no pod of {self.subject.deployment} has been scraped successfully yet"
         return f"the newest successful scrape of {self.subject.deployment} is {at - newest:.0f}s old"
@@ -312,7 +387,7 @@ class Judge:
         return started is None and self._is_candidates(pod) and (first is None or first > self._start)
 
     def _chosen(self) -> Mapping[str, Target]:
-        return self._counters[self.subject.preset.requests].chosen
+        return self._counters[self.subject.preset.counters].chosen
 
 
 def settle(judges: Iterable[Judge]) -> None:

@@ -6,18 +6,28 @@ from datetime import datetime
 from math import isinf
 from typing import Final
 
+from sluice.api.analysis import CountedBy
 from sluice.api.status import Verdict
-from sluice.api.v1alpha1 import Check
+from sluice.api.v1alpha1 import Check, OnFail
+from sluice.core.gateway_counts import GatewayCounts
 from sluice.core.metrics import MetricPreset, pod_pattern
 
 UP: Final = "up"
 """The metric that Prometheus itself writes at each scrape of a target."""
 
 
+UNASKED: Final = "no check judges the gateway's counts"
+
+
 def compares_with_stable(check: Check) -> bool:
     """Whether a check is about the difference to stable."""
     member = check.rate or check.latency
     return member is not None and member.versus_stable is not None
+
+
+def counted_by_gateway(check: Check) -> bool:
+    """Whether a check judges the gateway's own counts."""
+    return check.rate is not None and check.rate.source is CountedBy.GATEWAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,20 @@ class Subject:
     """Largest share of the live requests that the candidate gets before it gets all: 0..1."""
     alpha: float = 0.01
     """Largest probability of a false rollback over the whole rollout; the checks on requests share it (sharing.py)."""
+
+    gateway: GatewayCounts | str = UNASKED
+    """Where the gateway keeps its own counts, or why those cannot be read."""
+
+    @property
+    def gateway_counts(self) -> GatewayCounts | None:
+        """The gateway's counts, if a check judges them and they can be read."""
+        wanted = any(counted_by_gateway(check) for check in self.checks)
+        return self.gateway if wanted and isinstance(self.gateway, GatewayCounts) else None
+
+    @property
+    def rests_on_gateway(self) -> bool:
+        """Whether the candidate may have weight only while the gateway's counts are seen."""
+        return any(counted_by_gateway(check) and check.on_fail is not OnFail.REPORT for check in self.checks)
 
     @property
     def deployment(self) -> str:
@@ -65,8 +89,9 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class SampleQuestion:
-    """Raw samples of one metric are wanted.
+    """Raw samples of one metric are wanted, or of several of one scrape: `a|b`.
 
+    gateway: None: the metric is the pods' own; else the gateway's, about the route.
     bounds: of a histogram's buckets only these, in its unit (infinity: the count); empty: no histogram.
     since: samples newer than this are new, seconds since the epoch.
     """
@@ -74,6 +99,7 @@ class SampleQuestion:
     metric: str
     since: float
     bounds: tuple[float, ...] = ()
+    gateway: GatewayCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +148,23 @@ def spellings(bound: float) -> str:
     return f"{decimal}|{scientific}" if "e" in scientific else decimal
 
 
-def samples_query(metric: str, subjects: Iterable[Subject], bounds: Iterable[float], window: int) -> str:
-    """PromQL for the raw samples of `metric` of all these rollouts in the last `window` seconds."""
+def samples_query(question: SampleQuestion, subjects: Iterable[Subject], bounds: Iterable[float], window: int) -> str:
+    """PromQL for the raw samples that are asked for, of all these rollouts, in the last `window` seconds."""
     wanted = tuple(subjects)
-    namespaces = "|".join(sorted({s.namespace for s in wanted}))
-    pods = "|".join(sorted({pod_pattern(one) for s in wanted for one in s.deployments}))
-    matchers = [f'namespace=~"{namespaces}"', f'pod=~"{pods}"']
-    return f"{metric}{{{','.join([*matchers, *bucket_matcher(bounds)])}}}[{window}s]"
+    if question.gateway is not None:
+        matchers = [question.gateway.matcher((s.namespace, s.name) for s in wanted)]
+    else:
+        namespaces = "|".join(sorted({s.namespace for s in wanted}))
+        pods = "|".join(sorted({pod_pattern(one) for s in wanted for one in s.deployments}))
+        matchers = [f'namespace=~"{namespaces}"', f'pod=~"{pods}"']
+    return f"{selected(question.metric, [*matchers, *bucket_matcher(bounds)])}[{window}s]"
+
+
+def selected(metric: str, matchers: Iterable[str]) -> str:
+    """The selector of one metric, or of several: `a|b`."""
+    if "|" in metric:
+        return f'{{__name__=~"{metric}",{",".join(matchers)}}}'
+    return f"{metric}{{{','.join(matchers)}}}"
 
 
 def bucket_matcher(bounds: Iterable[float]) -> tuple[str, ...]:

@@ -90,15 +90,18 @@ class Sight:
         times = [s.newest_success for s in self._scrapes(pod, chosen) if s.newest_success is not None]
         return max(times) if times else None
 
-    def newest_of(self, prefix: str) -> float | None:
-        """Time of the newest successful scrape of any pod whose name begins with this."""
-        times = [t for pod in self._pods if pod.startswith(prefix) and (t := self.newest(pod, {})) is not None]
-        return max(times, default=None)
+    def newest_by_pod(self, prefix: str = "") -> Mapping[str, float]:
+        """Time of the newest successful scrape of each pod whose name begins with this."""
+        return {pod: t for pod in self._pods if pod.startswith(prefix) and (t := self.newest(pod, {})) is not None}
 
     def seen(self, pod: str, now: float, chosen: Mapping[str, Target]) -> bool:
         """Whether one target of the pod has at least two fresh successful scrapes."""
         oldest = now - self.fresh_for()
         return any(sum(ok and t >= oldest for t, ok in s.samples) >= 2 for s in self._scrapes(pod, chosen))
+
+    def sees_any(self, now: float) -> bool:
+        """Whether any target at all has at least two fresh successful scrapes."""
+        return any(self.seen(pod, now, {}) for pod in self._pods)
 
     def first_scrape(self, pod: str) -> float | None:
         """Time of the first scrape of a pod that was read, successful or not."""

@@ -89,6 +89,13 @@ def _of(losses: float, requests: float, what: str = "") -> str:
     return f"{losses:.0f} of {requests:.0f}{f' requests {what}' if what else ''}{share}"
 
 
+NO_LATENCY: Final = (
+    "the runtime table names no latency histogram of this runtime: leave out checks of type Latency, or state "
+    "metrics.latency and metrics.bounds"
+)
+"""Why latency cannot be judged."""
+
+
 def missing_bound(slo: float, preset: MetricPreset) -> str:
     """Says that an objective (seconds) is no bucket bound, and which bounds lie next to it."""
     lacks = f'{preset.latency} has no bucket le="{preset.le_of(slo):g}"'
@@ -100,17 +107,25 @@ def missing_bound(slo: float, preset: MetricPreset) -> str:
     return f"{lacks}{f'; the nearest are {near}' if near else ''}: set latency.slo to one"
 
 
+def strange_address(address: str) -> str:
+    """Says that the gateway counts for something else than the pods that were rolled out."""
+    return (
+        f"the gateway counts requests to {address}, which is no pod of either revision: let it send them to pods, not "
+        "to a Service (routingType Endpoint of the EnvoyProxy), or set rate.source to Server"
+    )
+
+
 def missing_code(preset: MetricPreset) -> str:
     """Says that a counter does not tell failures from good answers."""
     return (
-        f"{preset.requests} has no label {preset.code_label}, so no failure could be seen: correct the runtime's "
+        f"{preset.counters} has no label {preset.code_label}, so no failure could be seen: correct the runtime's "
         "metrics.requests or metrics.codeLabel"
     )
 
 
 def unknown_bounds(candidate: MetricPreset, stable: MetricPreset) -> str:
     """Says that two histograms cannot be compared, and where to say what they have."""
-    names = " and ".join(dict.fromkeys((candidate.latency, stable.latency)))
+    names = " and ".join(dict.fromkeys(name for name in (candidate.latency, stable.latency) if name))
     return (
         f"versusStable needs two bucket bounds that both revisions' histograms ({names}) have, and the runtime table "
         "names none: state them in metrics.bounds"
