@@ -73,10 +73,11 @@ class Store:
         if (error := self.error(promql)) is not None:
             raise error
         now = (at or self.clock.now()).timestamp()
-        selector = re.fullmatch(r"(\w+)\{(.*)\}\[(\d+)s\]", promql)
+        selector = re.fullmatch(r"(\w*)\{(.*)\}\[(\d+)s\]", promql)
         if selector is None:
             return self.value(promql, now)
-        matchers = dict(re.findall(r'(\w+)=~"([^"]*)"', selector[2])) | {"__name__": selector[1]}
+        named = {"__name__": selector[1]} if selector[1] else {}
+        matchers = dict(re.findall(r'(\w+)=~"([^"]*)"', selector[2])) | named
         if "\\" in selector[2]:
             raise QueryError("a backslash would need escaping")
         found = []

@@ -94,3 +94,41 @@ def test_however_a_history_is_cut_the_total_is_the_same(steps: list[int], random
         counted += sum(n for _, n in amounts(counters, series(*points[max(0, cut - 3) : end]), at_zero=True))
         cut = end
     assert counted == total
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+def test_a_value_that_is_no_number_counts_nothing_and_what_it_hid_counts_when_it_is_one_again() -> None:
+    counters = Counters()
+    assert amounts(counters, series((10, 5), (12, NAN), (14, INF))) == [(10, 0)]
+    assert counters.illegible_since("p") == 12
+    assert amounts(counters, series((12, NAN), (14, INF), (16, 9))) == [(16, 4)]
+    assert counters.illegible_since("p") is None
+
+
+def test_one_series_without_numbers_blinds_its_pod_and_no_other_whatever_the_others_tell() -> None:
+    counters = Counters()
+    amounts(counters, series((10, 5), (12, 6)), series((10, 1), (12, -INF), code="500"), series((12, 3), pod="q"))
+    assert counters.illegible_since("p") == 12
+    assert counters.illegible_since("q") is None
+
+
+def test_a_series_that_went_away_without_numbers_is_no_reason_to_be_blind() -> None:
+    counters = Counters()
+    amounts(counters, series((10, NAN), code="500"), series((10, 5)))
+    amounts(counters, series((12, 6)))
+    assert counters.illegible_since("p") is None
+
+
+def test_time_without_numbers_begins_anew_after_a_number() -> None:
+    counters = Counters()
+    amounts(counters, series((10, NAN), (12, 6), (14, NAN), (16, NAN)))
+    assert counters.illegible_since("p") == 14
+    amounts(counters, series((12, 6), (14, NAN), (16, NAN), (18, NAN)))
+    assert counters.illegible_since("p") == 14
+
+
+def test_a_difference_says_whether_the_counter_began_again() -> None:
+    told = Counters().absorb([series((10, 500), (12, 4), (14, 6))], born(False))
+    assert [delta.reset for delta in told] == [False, True, False]

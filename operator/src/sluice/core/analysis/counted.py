@@ -227,7 +227,9 @@ class CountedLatency(Counted):
         if latency.versus_stable is not None:
             self._shared = shared_bounds(preset.bounds, stable.bounds)
             self.past_seconds = HISTORY_SECONDS
-            if len(self._shared) < 2 or not own or not other:
+            if not own or not other:
+                self._faults["candidate"] = NO_LATENCY
+            elif len(self._shared) < 2:
                 self._faults["stable"] = unknown_bounds(preset, stable)
             else:
                 self.comparison = Comparison(origin, len(self._shared))

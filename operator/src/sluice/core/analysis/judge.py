@@ -72,7 +72,7 @@ class Judge:
         metrics = dict.fromkeys(metric for metric in wanted if metric)
         self._read_until = dict.fromkeys(metrics, self._start - LOOK_BACK)
         for c in self._counted:
-            if c.past_seconds and subject.stable:
+            if c.past_seconds and c.stable_metric and subject.stable:
                 self._read_until[c.stable_metric] = self._start - c.past_seconds - PAST_SPARE
         self._failures: dict[str, Failure] = {}
         self._counters = {metric: Counters() for metric in metrics if metric != UP}

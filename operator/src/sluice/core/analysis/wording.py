@@ -90,7 +90,7 @@ def _of(losses: float, requests: float, what: str = "") -> str:
 
 
 NO_LATENCY: Final = (
-    "the runtime table names no latency histogram of this runtime: leave out checks of type Latency, or state "
+    "the runtime table names no latency histogram of the candidate's runtime or stable's: leave out checks of type Latency, or state "
     "metrics.latency and metrics.bounds"
 )
 """Why latency cannot be judged."""
@@ -125,7 +125,7 @@ def missing_code(preset: MetricPreset) -> str:
 
 def unknown_bounds(candidate: MetricPreset, stable: MetricPreset) -> str:
     """Says that two histograms cannot be compared, and where to say what they have."""
-    names = " and ".join(dict.fromkeys(name for name in (candidate.latency, stable.latency) if name))
+    names = " and ".join(dict.fromkeys(f"{preset.latency}" for preset in (candidate, stable)))
     return (
         f"versusStable needs two bucket bounds that both revisions' histograms ({names}) have, and the runtime table "
         "names none: state them in metrics.bounds"
