@@ -85,8 +85,15 @@ def test_a_request_that_ends_while_the_proxy_reads_its_counters_is_not_lost() ->
     assert summed(counted) == {"p": (30, 0)}
 
 
-def test_a_connection_that_cannot_be_made_fails_though_nothing_was_sent() -> None:
-    assert summed(outcomes().absorb(told((1, 0, 0, 0, 0), (3, 0, 0, 7, 0), (5, 0, 0, 9, 0)))) == {"p": (9, 9)}
+def test_a_connection_that_cannot_be_made_is_no_answer_of_the_model() -> None:
+    """The pod has died: 2 requests broke off, 7 and 2 more were never sent to anybody."""
+    assert summed(outcomes().absorb(told((1, 0, 0, 0, 0), (3, 9, 5, 0, 4), (5, 11, 9, 9, 0), (7, 11, 9, 11, 0)))) == {
+        "p": (11, 2)
+    }
+
+
+def test_what_fails_is_known_in_the_scrape_that_tells_it() -> None:
+    assert summed(outcomes().absorb(told((1, 0, 0, 0, 0), (3, 9, 4, 5, 0)))) == {"p": (9, 5)}
 
 
 def test_answers_that_are_still_streaming_hide_nothing_that_failed() -> None:

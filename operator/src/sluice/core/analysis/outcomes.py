@@ -13,6 +13,9 @@ Worked example: 100 sent, 90 succeeded, 4 failed, 3 under way: of the 6 open one
 sent, 99 succeeded, 4 failed, 4 under way: 7 open, 3 missing: 3 were lost. Had it been 111 sent, 101, 4, 4 with 2
 missing, only those 2 would have been.
 
+Only what was sent counts. Where no connection can be made (the pod has just died, or its node) the gateway counts a
+failure of a request that it never sent: that is no answer of the model, and the loss of a pod is judged elsewhere.
+
 Each proxy of a gateway counts by itself and is scraped at a moment of its own: their counts are added up. A retry is a
 request of its own, for the pod that it went to.
 """
@@ -55,17 +58,21 @@ class _Open:
     requests: float = 0.0
     missing: float = 0.0
 
-    def lost(self, told: "_Told") -> float:
-        """What was lost by now."""
-        self.requests = (0.0 if told.reset else self.requests) + told.sent - told.succeeded - told.failed
+    def failed(self, told: "_Told") -> float:
+        """How many requests failed or were lost in this scrape."""
+        if told.reset:
+            self.requests = self.missing = 0.0
+        self.requests = max(self.requests + told.sent - told.succeeded, 0.0)
+        failed = min(told.failed, self.requests)
+        self.requests -= failed
         if told.under_way is None:
-            return 0.0
+            return failed
         if told.baseline:
             self.requests = told.under_way
         missing = max(self.requests - told.under_way, 0.0)
-        lost = min(missing, 0.0 if told.reset else self.missing)
-        self.requests, self.missing = max(self.requests - lost, 0.0), missing - lost
-        return lost
+        lost = min(missing, self.missing)
+        self.requests, self.missing = self.requests - lost, missing - lost
+        return failed + lost
 
 
 @dataclass(slots=True)
@@ -171,7 +178,7 @@ class Outcomes:
             told.failed = delta.amount
 
     def _deltas(self, time: float, place: Place, told: _Told) -> Iterable[Delta]:
-        lost = self._open[place].lost(told)
+        failed = self._open[place].failed(told)
         pod = self.addresses.pod(self.counts.host({self.counts.address_label: place[2]}), time)
         if pod is None:
             self._strange += told.sent
@@ -179,7 +186,6 @@ class Outcomes:
                 self.strangers = place[2]
             return
         self._familiar, self.strangers = True, ""
-        failed = told.failed + lost
         yield Delta(time, {"pod": pod, "outcome": "good"}, told.succeeded, told.before, told.uncounted)
         if failed:
             yield Delta(time, {"pod": pod, "outcome": "failed"}, failed, told.before)

@@ -90,8 +90,8 @@ def _of(losses: float, requests: float, what: str = "") -> str:
 
 
 NO_LATENCY: Final = (
-    "the runtime table names no latency histogram of the candidate's runtime or stable's: leave out checks of type Latency, or state "
-    "metrics.latency and metrics.bounds"
+    "the runtime table names no latency histogram of the candidate's runtime or of stable's: leave out checks of type "
+    "Latency, or state metrics.latency and metrics.bounds"
 )
 """Why latency cannot be judged."""
 
