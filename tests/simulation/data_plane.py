@@ -37,6 +37,26 @@ class Server:
 
 
 @dataclass(slots=True)
+class Toll:
+    """What came of the requests that the gateway sent to one endpoint.
+
+    given_up: by the client. refused: connections that could not be made, so that nothing was sent.
+    """
+
+    succeeded: float = 0.0
+    failed: float = 0.0
+    given_up: float = 0.0
+    refused: float = 0.0
+
+    def told(self, part: float) -> tuple[float, float, float, float]:
+        """As a proxy that carries a part of them tells it, whole requests: sent, succeeded, failed, under way."""
+        succeeded, failed, given_up, refused = (
+            float(int(part * count)) for count in (self.succeeded, self.failed, self.given_up, self.refused)
+        )
+        return succeeded + failed + given_up, succeeded, failed + refused, 0.0
+
+
+@dataclass(slots=True)
 class Exposure:
     """What one revision did since its weight last rose from 0, by weight.
 
@@ -75,6 +95,8 @@ class DataPlane:
         self.served: dict[str, float] = defaultdict(float)
         self.unanswered = 0.0
         """503s of the gateway."""
+        self.tolls: dict[str, Toll] = defaultdict(Toll)
+        """By pod, as long as it is an endpoint of a backend with weight."""
         self.bad: dict[str, float] = defaultdict(float)
         """Per revision: errors and slow answers, and 503s of the gateway for a share that nobody answers."""
 
@@ -99,11 +121,19 @@ class DataPlane:
                 if server is None or not server.alive:
                     self.bad[revision] += part
                     self.unanswered += part
+                    self.tolls[pod].refused += part
                     continue
-                server.serve(part)
-                exposure.answered[weight] += part
-                self.served[revision] += part
-                self.bad[revision] += part * (server.model.failure_share + server.model.slow_share)
+                hung = part * server.model.hung_share
+                answered = part - hung
+                server.serve(answered)
+                exposure.answered[weight] += answered
+                self.served[revision] += answered
+                self.bad[revision] += hung + answered * (server.model.failure_share + server.model.slow_share)
+                # of what hangs the gateway gives up one half, and clients the other
+                toll, failed = self.tolls[pod], answered * server.model.failure_share
+                toll.succeeded += answered - failed
+                toll.failed += failed + hung / 2
+                toll.given_up += hung / 2
 
     def route(self, weights: Mapping[str, int]) -> None:
         """The gateway carries a new configuration."""
@@ -114,6 +144,7 @@ class DataPlane:
         for revision in set(self.weights) - set(wanted):
             self.exposure.pop(revision, None)
         self.weights = wanted
+        self._forget_tolls()
         self.history.append(Share(self._agenda.now, wanted))
         self._foresee()
 
@@ -121,7 +152,14 @@ class DataPlane:
         """The gateway knows these endpoints of a revision."""
         self.settle()
         self.endpoints[revision] = tuple(pods)
+        self._forget_tolls()
         self._foresee()
+
+    def _forget_tolls(self) -> None:
+        """The counters of an endpoint that is none any more begin anew if it returns."""
+        kept = {pod for revision in self.weights for pod in self.endpoints.get(revision, ())}
+        for pod in set(self.tolls) - kept:
+            del self.tolls[pod]
 
     def change_rate(self, rate: float) -> None:
         """People send more or fewer requests, in requests/s."""

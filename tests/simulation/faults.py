@@ -110,6 +110,13 @@ def _amnesia(world: Any, fault: Fault) -> None:
     world.prometheus.mood = Mood.WELL
 
 
+def _proxies(unseen: bool) -> Step:
+    def change(world: Any, fault: Fault) -> None:
+        world.prometheus.proxies_unseen = unseen
+
+    return change
+
+
 def _gateway(slow: bool) -> Step:
     def change(world: Any, fault: Fault) -> None:
         world.gateway_slow = slow
@@ -226,6 +233,7 @@ TABLE: Final[dict[str, tuple[Step, Step]]] = {
     "prometheus-hung": (_mood(Mood.HUNG), _mood(Mood.WELL)),
     "prometheus-blank": (_mood(Mood.BLANK), _mood(Mood.WELL)),
     "prometheus-amnesia": (_mood(Mood.DOWN), _amnesia),
+    "proxies-unseen": (_proxies(True), _proxies(False)),
     "gateway-slow": (_gateway(True), _gateway(False)),
     "evict-candidate": (_evict("candidate"), _nothing),
     "evict-stable": (_evict("stable"), _nothing),

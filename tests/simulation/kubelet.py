@@ -17,6 +17,10 @@ BACK_OFF = (1.0, 10.0, 20.0)
 """Seconds until a container is started again after its first, second, ... exit."""
 
 
+ADDRESSES = 60
+"""So many pods later an address is given out again."""
+
+
 class Kubelet:
     """Deployment controller, scheduler and kubelet in one.
 
@@ -38,6 +42,9 @@ class Kubelet:
         self._model_of = model_of
         self._pending: set[tuple[str, str]] = set()
         self._leaving: set[str] = set()
+        self.addresses: dict[str, str] = {}
+        """Of all pods that there ever were."""
+        self._free = [f"10.0.0.{number}" for number in range(1, ADDRESSES + 1)]
         self.plane: DataPlane
         self.rolled: list[str] = []
         """Pods that were replaced because their Deployment's template changed."""
@@ -176,6 +183,15 @@ class Kubelet:
             self.plane.ended(name)
             self._agenda.after(2.0, lambda: self._gone(namespace, name))
 
+    def _address(self, pod: str) -> str:
+        """Its address, for as long as it is there. The one that was given back longest ago is given out again."""
+        if pod not in self.addresses:
+            used = {self.addresses[one["metadata"]["name"]] for one in self._server.all("Pod") if one.get("status")}
+            self.addresses[pod] = next(address for address in self._free if address not in used)
+            self._free.remove(self.addresses[pod])
+            self._free.append(self.addresses[pod])
+        return self.addresses[pod]
+
     def _ready_condition(self, pod: dict[str, Any], ready: bool) -> dict[str, Any]:
         status = "True" if ready else "False"
         before = _ready_of(pod)
@@ -190,6 +206,7 @@ class Kubelet:
         old = [c for c in (pod.get("status") or {}).get("conditions", ()) if c["type"] == "DisruptionTarget"]
         status = {
             "phase": "Running",
+            "podIP": self._address(name),
             "conditions": [self._ready_condition(pod, ready), *old],
             "containerStatuses": [container],
         }

@@ -17,6 +17,8 @@ class Behaviour(StrEnum):
     """Its container exits after some live requests."""
     NEVER_READY = "never-ready"
     IMAGE_MISSING = "image-missing"
+    HANGS = "hangs"
+    """Half of its requests are never answered, and so never counted by the server. Only where the gateway is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ class Model:
         return 0.5 if self.behaviour is Behaviour.ERRORS else 0.002
 
     @property
+    def hung_share(self) -> float:
+        """Share of requests that it never answers."""
+        return 0.5 if self.behaviour is Behaviour.HANGS else 0.0
+
+    @property
     def slow_share(self) -> float:
         """Share of its answers above the objective."""
         return 0.5 if self.behaviour is Behaviour.SLOW else 0.004
@@ -49,7 +56,7 @@ class Model:
     @property
     def harmful(self) -> bool:
         """It must be rejected once it gets traffic."""
-        return self.behaviour in (Behaviour.ERRORS, Behaviour.SLOW, Behaviour.EXITS)
+        return self.behaviour in (Behaviour.ERRORS, Behaviour.SLOW, Behaviour.EXITS, Behaviour.HANGS)
 
     @property
     def starts(self) -> bool:

@@ -92,7 +92,10 @@ class People:
             # the margin over stable takes thousands of requests: after a while the rest of the evidence is enough
             more = {"evidenceDeadline": "15s", "onDeadline": "Promote"}
         errors = {"name": "errors", "type": "Rate", "rate": rate}
-        return {"checks": [errors, {"name": "latency", "type": "Latency", "latency": latency}], **more}
+        checks = [errors, {"name": "latency", "type": "Latency", "latency": latency}]
+        if self._scenario.gateway:
+            checks.append({"name": "reached", "type": "Rate", "rate": {"max": "5%", "source": "Gateway"}})
+        return {"checks": checks, **more}
 
     def _spec(self, model: Model) -> dict[str, Any]:
         steps = [

@@ -29,6 +29,9 @@ def _module(name: str) -> Any:
 execute, lease = _module("adapters.kube.execute"), _module("adapters.kube.lease")
 advance = _module("core.advance")
 choice = _module("core.choice")
+counted = _module("core.analysis.counted")
+outcomes = _module("core.analysis.outcomes")
+questions = _module("core.analysis.questions")
 exits = _module("core.exits")
 hazards = _module("core.hazards")
 ledger = _module("core.ledger")
@@ -316,6 +319,19 @@ def _gateway_ignored(patch: Patch) -> None:
     patch.setattr(trial.Trial, "live", property(live))
 
 
+def _gateway_not_counted(patch: Patch) -> None:
+    patch.setattr(counted.CountedByGateway, "take", lambda *_: None)
+
+
+def _given_up_by_nobody(patch: Patch) -> None:
+    """Only what the gateway itself calls a failure; and of that nothing, as if all clients were impatient."""
+    patch.setattr(outcomes._Open, "failed", lambda self, told: 0.0)
+
+
+def _gateway_need_not_be_seen(patch: Patch) -> None:
+    patch.setattr(questions.Subject, "rests_on_gateway", False)
+
+
 BUGS: Final = (
     Bug("the route is written last in a rollback", _route_last, frozenset({3})),
     Bug("the status is written before the route", _status_first, frozenset({3, 4, 6, 7})),
@@ -402,6 +418,24 @@ BUGS: Final = (
         _superseded_becomes_stable,
         frozenset({1, 2, 5, 6}),
         about(hurried=True),
+    ),
+    Bug(
+        "the gateway's counts are not read",
+        _gateway_not_counted,
+        frozenset({3}),
+        about(behaviours=(Behaviour.HANGS,), gateway=True),
+    ),
+    Bug(
+        "what is never answered is no failure",
+        _given_up_by_nobody,
+        frozenset({3}),
+        about(behaviours=(Behaviour.HANGS,), gateway=True),
+    ),
+    Bug(
+        "a gateway that nobody sees is no blindness",
+        _gateway_need_not_be_seen,
+        frozenset({5}),
+        about("proxies-unseen", gateway=True),
     ),
     Bug("the gateway's word is not waited for", _gateway_ignored, frozenset({5, 6}), about("gateway-slow")),
     Bug(

@@ -3,11 +3,12 @@
 import asyncio
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
+from operator import itemgetter
 from random import Random
 from typing import Any, Final
 
@@ -20,7 +21,8 @@ from sluice.ports import ProviderError
 INTERVAL: Final = 2.0
 TIMEOUT: Final = 3.0
 PRESET: Final = MetricPreset(requests="model_requests_total", latency="model_request_seconds", bounds=(0.5, 1.0))
-_QUERY: Final = re.compile(r"^(?P<metric>\w+)\{(?P<matchers>.*)\}\[(?P<window>\d+)s(:(?P<step>\d+)s)?\]$")
+PROXIES: Final = ("envoy-0", "envoy-1")
+_QUERY: Final = re.compile(r"^(?P<metric>\w*)\{(?P<matchers>.*)\}\[(?P<window>\d+)s(:(?P<step>\d+)s)?\]$")
 _MATCHER: Final = re.compile(r'(\w+)=~?"([^"]*)"')
 
 
@@ -49,7 +51,17 @@ class Target:
 class FakePrometheus:
     """`ports.MetricSource` fed by the data plane."""
 
-    def __init__(self, agenda: Agenda, clock: WorldClock, server: ApiServer, plane: DataPlane, random: Random) -> None:
+    def __init__(
+        self,
+        agenda: Agenda,
+        clock: WorldClock,
+        server: ApiServer,
+        plane: DataPlane,
+        random: Random,
+        addresses: Mapping[str, str],
+        gateway: bool = False,
+    ) -> None:
+        """addresses: of pods. gateway: whether it scrapes the proxies of the gateway."""
         self._agenda = agenda
         self._clock = clock
         self._server = server
@@ -59,6 +71,13 @@ class FakePrometheus:
         self.mood = Mood.WELL
         self.answered_at = 0.0
         """When it last answered a question with what it had."""
+        self.proxies_unseen = False
+        """Whether scrapes of the gateway's proxies fail."""
+        self._addresses = addresses
+        self._proxies: dict[str, list[tuple[float, dict[str, tuple[float, ...]]]]] = {}
+        """By proxy, of each scrape: its time, and the counters of each endpoint's address."""
+        for number, proxy in enumerate(PROXIES if gateway else ()):
+            self._agenda.after(0.4 + 0.9 * number, partial(self._scrape_proxy, proxy, 1 / len(PROXIES)))
         server.listeners.append(self._heard)
 
     def forget(self) -> None:
@@ -66,6 +85,7 @@ class FakePrometheus:
         for target in self._targets.values():
             target.times.clear()
             target.values.clear()
+        self._proxies.clear()
 
     def fresh(self, pod: str, within: float) -> int:
         """Successful scrapes of a pod in the last `within` seconds: the truth, for the invariants."""
@@ -103,6 +123,15 @@ class FakePrometheus:
             )
         )
 
+    def _scrape_proxy(self, proxy: str, part: float) -> None:
+        """Each proxy carries its part of the requests."""
+        self._agenda.after(INTERVAL, partial(self._scrape_proxy, proxy, part))
+        if self.mood in (Mood.DOWN, Mood.BLANK) or self.proxies_unseen:
+            return
+        self._plane.settle()
+        told = {self._addresses[pod]: toll.told(part) for pod, toll in self._plane.tolls.items()}
+        self._proxies.setdefault(proxy, []).append((EPOCH + self._agenda.now, told))
+
     # --- answering -------------------------------------------------------------------------------------------------
 
     async def query(self, promql: str, at: datetime | None = None) -> tuple[Series, ...]:
@@ -113,15 +142,42 @@ class FakePrometheus:
         await asyncio.sleep(self._random.uniform(0.002, 0.03))
         if self.mood is Mood.DOWN:
             raise ProviderError("connection refused")
-        metric, namespace, pod, window, step = _parsed(promql)
+        metric, namespace, pod, window, step, route = _parsed(promql)
         until = (at or self._clock.now()).timestamp()
         self.answered_at = self._agenda.now
+        if route:
+            return tuple(self._of_proxies(metric, until - window, until, step))
         return tuple(
             series
             for key, target in self._targets.items()
             if namespace.fullmatch(key[0]) and pod.fullmatch(key[1])
             for series in self._series(metric, key, target, until - window, until, step)
         )
+
+    def _of_proxies(self, metric: str, since: float, until: float, step: float) -> Iterator[Series]:
+        """There is one route in a world."""
+        for proxy, scrapes in self._proxies.items():
+            first = bisect_right(scrapes, since, key=itemgetter(0))
+            last = bisect_right(scrapes, until, key=itemgetter(0))
+            times, values = [time for time, _ in scrapes[first:last]], [told for _, told in scrapes[first:last]]
+            if step:
+                times, values = _at_steps(times, values, until, step)
+            for address in dict.fromkeys(address for told in values for address in told):
+                for k, name in enumerate(("total", "success", "error", "active")):
+                    if re.fullmatch(metric, f"envoy_cluster_endpoint_rq_{name}"):
+                        yield Series(
+                            {
+                                "__name__": f"envoy_cluster_endpoint_rq_{name}",
+                                **{"namespace": "gateway", "pod": proxy, "instance": f"{proxy}:19001", "job": "pods"},
+                                "envoy_cluster_name": "httproute/shop/m/rule/0/backend/0",
+                                "envoy_endpoint_address": f"{address}:8080",
+                            },
+                            tuple(
+                                (time, told[address][k])
+                                for time, told in zip(times, values, strict=True)
+                                if address in told
+                            ),
+                        )
 
     def _series(
         self, metric: str, key: tuple[str, str], target: Target, since: float, until: float, step: float
@@ -130,7 +186,8 @@ class FakePrometheus:
         times, values = target.times[first:last], target.values[first:last]
         if step:
             times, values = _at_steps(times, values, until, step)
-        labels = {"__name__": metric, "namespace": key[0], "pod": key[1], "instance": f"{key[1]}:8080", "job": "pods"}
+        labels = {"__name__": metric, "namespace": key[0], "pod": key[1], "job": "pods"}
+        labels["instance"] = f"{self._addresses.get(key[1], key[1])}:8080"
         if metric == "up":
             points = tuple((t, 1.0 if v else 0.0) for t, v in zip(times, values, strict=True))
             if points:
@@ -161,10 +218,11 @@ def _parts(metric: str, seen: list[Any]) -> Iterator[tuple[dict[str, str], tuple
 
 
 @lru_cache(maxsize=4096)
-def _parsed(promql: str) -> tuple[str, re.Pattern[str], re.Pattern[str], float, float]:
+def _parsed(promql: str) -> tuple[str, re.Pattern[str], re.Pattern[str], float, float, str]:
     found = _QUERY.match(promql)
     if found is None:
         raise AssertionError(f"the simulation does not know this query: {promql}")
     matchers = dict(_MATCHER.findall(found["matchers"]))
-    namespace, pod = re.compile(matchers["namespace"]), re.compile(matchers["pod"])
-    return found["metric"], namespace, pod, float(found["window"]), float(found["step"] or 0)
+    namespace, pod = re.compile(matchers.get("namespace", "")), re.compile(matchers.get("pod", ""))
+    metric, route = found["metric"] or matchers["__name__"], matchers.get("envoy_cluster_name", "")
+    return metric, namespace, pod, float(found["window"]), float(found["step"] or 0), route

@@ -54,6 +54,8 @@ class Scenario:
     blind_deadline: str = "8s"
     foreign: bool = False
     versus: bool = False
+    gateway: bool = False
+    """Whether a check judges the gateway's own counts."""
     tags: frozenset[str] = field(default_factory=frozenset)
 
     @property
@@ -86,7 +88,7 @@ class Scenario:
         lines = [
             f"seed {self.seed}: {self.operators} operators, {self.rate:g} requests/s, steps {self.steps}, "
             f"blindDeadline {self.blind_deadline}, crashes at {sorted(self.crashes)}, foreign {self.foreign}, "
-            f"versus stable {self.versus}"
+            f"versus stable {self.versus}, gateway's counts {self.gateway}"
         ]
         for phase in self.phases:
             move = f"{phase.move.what} {phase.move.argument}"
@@ -132,6 +134,20 @@ def generate(seed: int) -> Scenario:
     """The world of this seed."""
     if seed % HARSH_EVERY == HARSH_EVERY - 1:
         return _harsh(seed)
+    if seed % HARSH_EVERY == HARSH_EVERY // 2:
+        return _with_gateway(_mixed(seed))
+    return _mixed(seed)
+
+
+def _with_gateway(scenario: Scenario) -> Scenario:
+    """The same world with a check on the gateway's counts; what failed or was slow there hangs."""
+    hanging = (Behaviour.ERRORS, Behaviour.SLOW)
+    models = tuple(replace(m, behaviour=Behaviour.HANGS) if m.behaviour in hanging else m for m in scenario.models)
+    return replace(scenario, models=models, gateway=True)
+
+
+def _mixed(seed: int) -> Scenario:
+    """All faults and all kinds of models."""
     random = Random(seed)
     models = tuple(_model(random, number, seed) for number in range(random.choice((2, 3, 3, 4))))
     models = (replace(models[0], behaviour=Behaviour.GOOD), *models[1:])
@@ -182,6 +198,7 @@ class Focus:
     crash: bool = False
     foreign: bool = False
     operators: int = 1
+    gateway: bool = False
 
 
 def focused(seed: int, focus: Focus) -> Scenario:
@@ -206,6 +223,7 @@ def focused(seed: int, focus: Focus) -> Scenario:
         operators=focus.operators,
         steps=focus.steps,
         foreign=focus.foreign,
+        gateway=focus.gateway,
     )
 
 
@@ -239,9 +257,9 @@ def _interfered(random: Random, publish: Move) -> Iterator[Phase]:
 
 
 def _model(random: Random, number: int, seed: int) -> Model:
-    behaviour = random.choices(tuple(Behaviour), weights=(30, 20, 10, 20, 10, 10))[
+    behaviour = random.choices(tuple(Behaviour), weights=(30, 20, 10, 20, 10, 10, 0))[
         0
-    ]  # good, errors, slow, exits, never ready, image missing
+    ]  # good, errors, slow, exits, never ready, image missing; hanging ones are put in by _with_gateway
     return Model(
         f"{seed}-{number}", behaviour, load=random.choice((0.6, 1.5, 3.0, 9.0)), exits_after=random.choice((8, 15))
     )

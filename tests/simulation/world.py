@@ -45,7 +45,9 @@ class World:
         self.plane = DataPlane(self.agenda, scenario.rate, lambda pod: self.kubelet.exited(NAMESPACE, pod))
         self.kubelet.plane = self.plane
         self.network = Network(self.agenda, self.server, self.random, self.plane, self._gateway_delay)
-        self.prometheus = FakePrometheus(self.agenda, self.clock, self.server, self.plane, self.random)
+        self.prometheus = FakePrometheus(
+            self.agenda, self.clock, self.server, self.plane, self.random, self.kubelet.addresses, scenario.gateway
+        )
         self.processes: list[Process] = []
         self._ever: list[Process] = []
         self.log: list[str] = []
@@ -237,7 +239,8 @@ class World:
 
     def dark(self) -> bool:
         """Can nobody see now how a candidate does?"""
-        return self.prometheus.mood is not Mood.WELL or not self.runtimes
+        silent = self.scenario.gateway and self.prometheus.proxies_unseen
+        return self.prometheus.mood is not Mood.WELL or not self.runtimes or silent
 
     def sighted_since(self) -> float:
         """Since when it has not been dark."""
