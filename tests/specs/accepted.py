@@ -26,6 +26,8 @@ CASES: list[tuple[str, Change]] = [
                         "latency": {"versusStable": {"slowdown": "1", "margin": "0%", "podSpread": "0%"}},
                     },
                     {"name": "more", "type": "Rate", "rate": {"versusStable": {"podSpread": "10%"}}},
+                    {"name": "reached", "type": "Rate", "rate": {"source": "Gateway", "max": "5%"}},
+                    {"name": "both", "type": "Rate", "rate": {"source": "Server", "max": "5%", "versusStable": {}}},
                     {
                         "name": "clicks",
                         "type": "Prometheus",

@@ -180,6 +180,12 @@ CASES: list[tuple[str, Change, str, str]] = [
         "spec.analysis.checks[0].rate.versusStable.ratio",
         "ratio must be at least '1'",
     ),
+    (
+        "counts of somebody else",
+        check(type="Rate", rate={"max": "5%", "source": "Mesh"}),
+        "spec.analysis.checks[0].rate.source",
+        'supported values: "Server", "Gateway"',
+    ),
     ("no errors at all", check(type="Rate", rate={"max": "0.00%"}), "spec.analysis.checks[0].rate.max", "above 0%"),
     ("any errors", check(type="Rate", rate={"max": "100%"}), "spec.analysis.checks[0].rate.max", "below 100%"),
     ("a share as number", check(type="Rate", rate={"max": "5"}), "spec.analysis.checks[0].rate.max", "such as 5%"),

@@ -11,6 +11,7 @@ from sluice.cli.errors import Refused, Unreadable
 from sluice.cli.lint.advice import Surroundings
 from sluice.cli.lint.documents import Document, read
 from sluice.cli.lint.finding import Finding, Severity
+from sluice.cli.lint.gateways import gateways_of
 from sluice.cli.lint.judge import judge
 from sluice.cli.options import duration, explained, out
 
@@ -39,15 +40,17 @@ def lint(
 ) -> None:
     """Check manifests without a cluster.
 
-    Errors are what the API server would refuse, advice is what is no good idea. Other kinds in the files are passed
-    over. Exit status: 0 no errors (advice does not count); 1 errors; 3 a file that cannot be read, or no
-    ModelDeployment in any of them.
+    Errors are what the API server would refuse, advice is what is no good idea. Of other kinds in the files only
+    Gateways, their classes and EnvoyProxies are looked at. Exit status: 0 no errors (advice does not count); 1 errors;
+    3 a file that cannot be read, or no ModelDeployment in any of them.
     """
-    around = Surroundings(duration(scrape_interval), rps)
+    interval = duration(scrape_interval)
     with explained():
         paths = (*filename, *(more or ()))
         files = [file for path in paths for file in _manifests(path, recursive=recursive)]
-        documents = [document for file in files for document in documents_of(file)]
+        objects = [document for file in files for document in objects_of(file)]
+        documents = [document for document in objects if document.ours]
+        around = Surroundings(interval, rps, gateways_of(document.value for document in objects))
         if not documents:
             raise Unreadable(f"there is no {KIND} in {', '.join(map(_label, paths))}")
         found = [(document, finding) for document in documents for finding in _by_line(document, around)]
@@ -63,11 +66,16 @@ def lint(
 
 def documents_of(path: Path) -> list[Document]:
     """The ModelDeployments of a file; `-` is standard input. Raises Unreadable."""
+    return [document for document in objects_of(path) if document.ours]
+
+
+def objects_of(path: Path) -> list[Document]:
+    """All objects of a file; `-` is standard input. Raises Unreadable."""
     try:
         text = typer.get_text_stream("stdin").read() if str(path) == "-" else path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise Unreadable(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    return [document for document in read(_label(path), text) if document.ours]
+    return list(read(_label(path), text))
 
 
 def _manifests(path: Path, *, recursive: bool) -> list[Path]:

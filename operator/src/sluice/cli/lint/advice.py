@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from sluice.api.analysis import CountedBy
 from sluice.api.quantities import format_duration
 from sluice.api.v1alpha1 import Canary, OnFail, Spec
 from sluice.cli.lint.finding import Finding, advise
+from sluice.cli.lint.gateways import NO_GATEWAYS, Gateways
 from sluice.core.metrics import LATENCY_BOUNDS
 
 OWN_SERVER: Final = "sluice-sklearn"
@@ -28,10 +30,12 @@ LONG: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a manifest does not say. scrape_interval: of Prometheus. rps: requests/s of the model; None: unknown."""
+    """What a manifest does not say. scrape_interval: of Prometheus. rps: requests/s of the model; None: unknown.
+    gateways: what other objects of the files say of them."""
 
     scrape_interval: timedelta
     rps: float | None = None
+    gateways: Gateways = NO_GATEWAYS
 
 
 def advice(spec: Spec, around: Surroundings) -> Iterator[Finding]:
@@ -122,6 +126,14 @@ def _slo_is_a_bound(spec: Spec, _: Surroundings) -> Iterator[Finding]:
             )
 
 
+def _gateway_counts(spec: Spec, around: Surroundings) -> Iterator[Finding]:
+    """Can the gateway's own counts be read?"""
+    for number, check in enumerate(spec.analysis.checks):
+        if check.rate is not None and check.rate.source is CountedBy.GATEWAY:
+            for trouble in around.gateways.troubles(spec.traffic.gateway.parent_refs):
+                yield advise(f"{trouble}, or use Server", *("analysis", "checks", number, "rate", "source"))
+
+
 def _queries(spec: Spec, _: Surroundings) -> Iterator[Finding]:
     """Do plain queries ask about the candidate?"""
     for number, check in enumerate(spec.analysis.checks):
@@ -183,6 +195,7 @@ QUESTIONS: Final[tuple[Callable[[Spec, Surroundings], Iterator[Finding]], ...]] 
     _samples,
     _nothing_rolls_back,
     _slo_is_a_bound,
+    _gateway_counts,
     _queries,
     _blind_for_ever,
 )
