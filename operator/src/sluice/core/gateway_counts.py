@@ -40,10 +40,6 @@ class GatewayCounts:
         wanted = "|".join(sorted({self.prefix(namespace, name) for namespace, name in routes}))
         return f'{self.route_label}=~"({wanted}).*"'
 
-    def is_of(self, labels: Mapping[str, str], namespace: str, name: str) -> bool:
-        """Whether a series is about this route."""
-        return labels.get(self.route_label, "").startswith(self.prefix(namespace, name))
-
     def host(self, labels: Mapping[str, str]) -> str:
         """The address of the endpoint that a series is about, without its port; empty if it names none."""
         return host_of(labels.get(self.address_label, ""))

@@ -349,9 +349,13 @@ def by_routes(
     answer: Sequence[Series], gateway: GatewayCounts, asking: Iterable[Asking]
 ) -> dict[tuple[str, str], list[Series]]:
     """A gateway's series by (namespace, ModelDeployment) of those that ask."""
-    found: dict[tuple[str, str], list[Series]] = {}
-    for watched, _ in asking:
-        subject = watched.judge.subject
-        route = (subject.namespace, subject.name)
-        found[route] = [series for series in answer if gateway.is_of(series.labels, *route)]
+    subjects = [watched.judge.subject for watched, _ in asking]
+    routes = {gateway.prefix(s.namespace, s.name): (s.namespace, s.name) for s in subjects}
+    lengths = sorted({len(prefix) for prefix in routes})
+    found: dict[tuple[str, str], list[Series]] = defaultdict(list)
+    for series in answer:
+        label = series.labels.get(gateway.route_label, "")
+        route = next((routes[prefix] for length in lengths if (prefix := label[:length]) in routes), None)
+        if route is not None:
+            found[route].append(series)
     return found

@@ -13,6 +13,7 @@ from sluice.api.v1alpha1 import Check, OnFail, ParentRef, RateCheck, VersusStabl
 from sluice.core import gateways
 from sluice.core.analysis.questions import Subject
 from sluice.core.gateway_counts import ENVOY_GATEWAY
+from sluice.core.metrics import Series
 from sluice.core.snapshot import GatewayFacts
 from sluice.ports import QueryError
 
@@ -210,6 +211,62 @@ async def test_a_store_that_refuses_the_query_says_so(gateway: Gateway) -> None:
     await gateway.world.run(4)
     [reached] = gateway.observe().checks
     assert (reached.verdict, reached.message) == (Verdict.QUERY_ERROR, "too many series")
+
+
+async def test_a_gateway_that_is_scraped_seldom_makes_nobody_blind(gateway: Gateway) -> None:
+    """blindDeadline Auto is three scrapes of whoever is scraped least often."""
+    gateway.track(REACHED)
+    for second in range(1, 121):
+        gateway.servers(second)
+        if second % 30 == 0:
+            gateway.scrape(second, "candidate", good=50)
+    await gateway.world.run(119)
+    seen = gateway.observe()
+    assert seen.scrape_interval == timedelta(seconds=30)
+    assert [c.verdict for c in seen.checks] != ["NoData"]
+    assert seen.seen == {gateway.world.pod}
+
+
+async def test_the_noise_is_measured_on_what_the_gateway_told_of_stable_before(gateway: Gateway) -> None:
+    """5% of stable's requests failed in the hour before; the candidate's own past does not count."""
+
+    def told(promql: str, at: float) -> tuple[Series, ...]:
+        times = [at - 3600 + 120 * k for k in range(31)]
+        shares = {"stable": (0.95, 0.05), "candidate": (0.0, 1.0)}
+        return tuple(
+            Series(
+                {
+                    "__name__": f"envoy_cluster_endpoint_rq_{name}",
+                    **{"pod": "e1", "envoy_endpoint_address": f"{ADDRESSES[arm]}:8080"},
+                },
+                tuple((t, share * 7200 * k) for k, t in enumerate(times)),
+            )
+            for arm, both in shares.items()
+            for name, share in zip(("success", "error"), both, strict=True)
+        )
+
+    gateway.world.store.value = told
+    gateway.track(VERSUS)
+    for second in range(2, 30, 2):
+        gateway.servers(second)
+        gateway.scrape(second, "candidate", good=20)
+        gateway.scrape(second, "stable", good=20)
+    await gateway.world.run(29)
+    comparison = gateway.world.poller._watched["flights"].judge._compared[0].comparison
+    phi_of_nothing = 3.0
+    assert comparison._bets.phi == 1.0 < phi_of_nothing
+
+
+async def test_routes_whose_names_begin_alike_are_told_apart(gateway: Gateway) -> None:
+    gateway.track(REACHED)
+    gateway.world.poller.track("longer", replace(gateway.subject(REACHED), name="flights-2"))
+    gateway.world.poller.track("shorter", replace(gateway.subject(REACHED), name="flight"))
+    for second in (2, 4, 6):
+        gateway.servers(second)
+        gateway.scrape(second, "candidate", good=10)
+    await gateway.world.run(7)
+    verdicts = {key: gateway.world.observe(key).checks[0].verdict.value for key in ("flights", "longer", "shorter")}
+    assert verdicts == {"flights": "Undecided", "longer": "NoData", "shorter": "NoData"}
 
 
 async def test_one_question_serves_all_routes_and_none_gets_anothers_counts(gateway: Gateway) -> None:

@@ -53,13 +53,5 @@ def test_every_series_names_an_endpoint() -> None:
     assert {ENVOY_GATEWAY.host(series.labels) for series in recorded()} == {"10.244.0.27"}
 
 
-def test_a_route_is_told_from_one_whose_name_begins_alike() -> None:
-    ours = {"envoy_cluster_name": "httproute/prod/flights/rule/0/backend/1"}
-    assert ENVOY_GATEWAY.is_of(ours, "prod", "flights")
-    assert not ENVOY_GATEWAY.is_of(ours, "prod", "flight")
-    assert not ENVOY_GATEWAY.is_of(ours, "prod", "flights-2")
-    assert not ENVOY_GATEWAY.is_of({}, "prod", "flights")
-
-
 def test_what_counts_per_pod_was_tried_with_the_rest() -> None:
     assert {controller for controller in COUNTS if BACKEND_FILTERS in TESTED[controller]} == set(COUNTS)

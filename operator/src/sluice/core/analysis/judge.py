@@ -262,6 +262,7 @@ class Judge:
         known = min(self._read_until.values())  # `up` alone says nothing about a pod's requests
         gateway = self._gateway if self.subject.rests_on_gateway else None
         unseen = gateway is not None and not gateway.seen(at)
+        sights = [self._sight, *([gateway.sight] if gateway is not None else [])]
         if gateway is not None:
             known = min(known, gateway.newest() or 0.0)
         problem = next((f.message for f in self._failures.values()), "") or self._illegible(pods)
@@ -273,7 +274,7 @@ class Judge:
                 pod for pod in pods if not unseen and self._sight.seen(pod, at, chosen) and not self._illegible((pod,))
             ),
             newest={pod: datetime.fromtimestamp(min(t, known), UTC) for pod, t in scraped.items() if known},
-            scrape_interval=timedelta(seconds=self._sight.interval()),
+            scrape_interval=timedelta(seconds=max(sight.interval() for sight in sights)),
             stable_newest=datetime.fromtimestamp(stable, UTC) if (stable := self._stable_newest()) else None,
             compares=bool(self._compared),
             requests=self._answered.since(stage_since.timestamp()),
