@@ -34,6 +34,7 @@ def test_the_least_spec_gets_every_default(models, least, namespace: str) -> Non
                     "required": True,
                     "rate": {
                         "preset": "errors",
+                        "source": "Server",
                         "versusStable": {"ratio": "1.1", "margin": "0.05%", "podSpread": "20%"},
                     },
                 },
