@@ -126,6 +126,8 @@ HARMLESS_FAULTS: Final = (
 """(fault, shortest, longest duration in seconds). None of them may change where a calm world ends."""
 
 
+GATEWAY_EVERY: Final = 20
+"""Of so many seeds one is a world with a check on the gateway's counts."""
 HARSH_EVERY: Final = 10
 """Of so many seeds the last one is a harsh world."""
 
@@ -134,7 +136,7 @@ def generate(seed: int) -> Scenario:
     """The world of this seed."""
     if seed % HARSH_EVERY == HARSH_EVERY - 1:
         return _harsh(seed)
-    if seed % HARSH_EVERY == HARSH_EVERY // 2:
+    if seed % GATEWAY_EVERY == GATEWAY_EVERY - 5:
         return _with_gateway(_mixed(seed))
     return _mixed(seed)
 

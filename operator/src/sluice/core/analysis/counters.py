@@ -65,8 +65,15 @@ class Counters:
     _illegible: dict[str, dict[SeriesKey, tuple[float, float]]] = field(default_factory=dict)
     """Per pod the series that are no numbers now: since when, and when last."""
 
+    @property
+    def legible(self) -> bool:
+        """Whether all values were numbers, always."""
+        return not self._illegible
+
     def illegible_since(self, pod: str) -> float | None:
         """Since when the pod's counters are no numbers, seconds since the epoch; None: they are, or there are none."""
+        if pod not in self._illegible:
+            return None
         newest = self._newest.get(pod)
         return min((since for since, last in self._illegible.get(pod, {}).values() if last == newest), default=None)
 

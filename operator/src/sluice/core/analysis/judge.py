@@ -348,12 +348,14 @@ class Judge:
 
     def _legible(self, pod: str, time: float) -> float:
         """`time`, or since when one of the pod's counters is no number if that is earlier."""
-        return min((time, *(t for c in self._counters.values() if (t := c.illegible_since(pod)) is not None)))
+        unclear = [c for c in self._counters.values() if not c.legible]
+        return min((time, *(t for c in unclear if (t := c.illegible_since(pod)) is not None)))
 
     def _illegible(self, pods: Iterable[str]) -> str:
         """Which counter of which pod is no number, in words; empty if all are."""
-        for pod in pods:
-            for metric, counters in self._counters.items():
+        unclear = [(metric, counters) for metric, counters in self._counters.items() if not counters.legible]
+        for pod in pods if unclear else ():
+            for metric, counters in unclear:
                 if counters.illegible_since(pod) is not None:
                     return f"{metric} of {pod} is no number (NaN or infinite)"
         return ""
