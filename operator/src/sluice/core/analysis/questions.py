@@ -136,7 +136,8 @@ def revision_matchers(namespace: str, name: str, revision: str | None) -> str:
 
 
 def spellings(bound: float) -> str:
-    """Regular expression for the ways in which client libraries write a bucket bound: 1, 1.0; 0.25; +Inf.
+    """Regular expression for the ways in which client libraries write a bucket bound: 1, 1.0; 0.25; +Inf; and with all
+    of its digits where it was computed, 0.00022500000000000002.
 
     Without backslashes, as those would have to be escaped once more inside PromQL.
     """
@@ -144,8 +145,10 @@ def spellings(bound: float) -> str:
         return "[+]Inf"
     whole, _, fraction = f"{bound:.9f}".rstrip("0").partition(".")
     decimal = f"{whole}[.]{fraction}0*" if fraction else f"{whole}([.]0*)?"
-    scientific = repr(bound)
-    return f"{decimal}|{scientific}" if "e" in scientific else decimal
+    exact = repr(bound)
+    if "e" in exact:
+        return f"{decimal}|{exact}"
+    return decimal if float(f"{bound:.9f}") == bound else f"{decimal}|{exact.replace('.', '[.]')}"
 
 
 def samples_query(question: SampleQuestion, subjects: Iterable[Subject], bounds: Iterable[float], window: int) -> str:
