@@ -40,6 +40,8 @@ class Subject:
     """Largest share of the live requests that the candidate gets before it gets all: 0..1."""
     alpha: float = 0.01
     """Largest probability of a false rollback over the whole rollout; the checks on requests share it (sharing.py)."""
+    confined: bool = True
+    """Whether plain queries may read their own namespace only (scope.py)."""
 
     @property
     def deployment(self) -> str:
