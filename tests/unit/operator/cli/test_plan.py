@@ -6,8 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from sluice.cli.app import app
-from sluice.cli.commands.plan import share_of, span
 from sluice.cli.errors import PluginError
+from sluice.cli.options import percentage
+from sluice.cli.spans import rough
 
 EXAMPLE = Path(__file__).parents[4] / "manifests" / "examples" / "canary.yaml"
 
@@ -71,5 +72,5 @@ def test_a_wrong_option_is_named(wrong: tuple[str, str]) -> None:
 
 
 def test_words_for_numbers() -> None:
-    assert [span(s) for s in (45, 600, 9000, float("inf"))] == ["45 s", "10 min", "2.5 h", "never"]
-    assert share_of("0.5%") == 0.005
+    assert [rough(s) for s in (45, 600, 9000, float("inf"))] == ["45 s", "10 min", "2.5 h", "never"]
+    assert float(percentage("0.5%")) == 0.005

@@ -1,9 +1,6 @@
 """`kubectl sluice plan`: what to expect of a rollout before anyone deploys it."""
 
 from collections.abc import Sequence
-from datetime import timedelta
-from decimal import Decimal
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -11,15 +8,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from sluice.api.quantities import parse_percent
-from sluice.api.v1alpha1 import Spec
 from sluice.cli.bars import bar
-from sluice.cli.commands.lint import documents_of
-from sluice.cli.errors import Refused, Unreadable
-from sluice.cli.lint.advice import Surroundings
-from sluice.cli.lint.finding import Severity
-from sluice.cli.lint.judge import judge
-from sluice.cli.options import duration, explained, out
+from sluice.cli.errors import Refused
+from sluice.cli.manifests import read_document, spec_of
+from sluice.cli.options import duration, explained, out, percentage
+from sluice.cli.spans import rough as span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,27 +21,6 @@ if TYPE_CHECKING:
 
 BAR: Final = 10
 """Characters of a full bar."""
-
-
-def read_spec(path: Path) -> Spec:
-    """The spec of the first ModelDeployment in a file; `-` is standard input. Raises Unreadable, Refused."""
-    found = next(iter(documents_of(path)), None)
-    if found is None:
-        raise Unreadable(f"there is no ModelDeployment in {path}")
-    errors = [
-        finding for finding in judge(found, Surroundings(timedelta(seconds=5))) if finding.severity is Severity.ERROR
-    ]
-    if errors:
-        raise Refused(f"{path}: {str(errors[0]).removeprefix('error: ')}; `kubectl sluice lint -f {path}` tells all")
-    return Spec.model_validate(found.value.get("spec") or {})
-
-
-def share_of(text: str) -> float:
-    """`"0.5%"` -> 0.005. Raises typer.BadParameter."""
-    value = parse_percent(text)
-    if not isinstance(value, Decimal) or not 0 <= value < 1:
-        raise typer.BadParameter(f"{text!r} is no percentage below 100%, such as 0.5%")
-    return float(value)
 
 
 def plan(
@@ -69,10 +41,10 @@ def plan(
     """
     from sluice.core.forecast.outlook import NoErrorsCheck, outlook  # noqa: PLC0415 - numpy would slow every command
 
-    share, scrape = share_of(error_rate), duration(scrape_interval).total_seconds()
+    share, scrape = float(percentage(error_rate)), duration(scrape_interval).total_seconds()
     with explained():
         try:
-            found = outlook(read_spec(filename), rps, share, scrape=max(scrape, 1.0), worlds=rollouts)
+            found = outlook(spec_of(read_document(filename)), rps, share, scrape=max(scrape, 1.0), worlds=rollouts)
         except NoErrorsCheck as error:
             raise Refused(str(error)) from error
         console = out()
@@ -119,15 +91,6 @@ def regressions_table(found: "Outlook") -> Table:
             f"{one.bad:.0f} ({one.bad_most:.0f})",
         )
     return table
-
-
-def span(seconds: float) -> str:
-    """90 -> `"90 s"`, 600 -> `"10 min"`, 7200 -> `"2.0 h"`, inf -> `"never"`."""
-    if not isfinite(seconds):
-        return "never"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _waits(stage: "StageOutlook") -> str:
