@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 LAG: Final = timedelta(seconds=3)
 """A rollout under way is replayed up to so long ago: the newest scrapes may not be there yet."""
 
+MINUTES: Final = 120
+"""Seconds from which on a tenth of one says nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Past:
@@ -130,7 +133,7 @@ def past_of(found: Rollout, revision: str | None, stable: str | None, now: datet
             f"{label}: status.history does not say what was stable before {entry.revision}; give --stable, or choose "
             "another rollout with --revision (the first one of all was judged by nothing)"
         )
-    words = f"{entry.outcome} after {span((entry.ended_at - entry.started_at).total_seconds())}"
+    words = f"{entry.outcome} after {since((entry.ended_at - entry.started_at).total_seconds())}"
     told = ": ".join(filter(None, (words, entry.message)))
     return Past(entry.revision, served, entry.started_at, entry.ended_at, told)
 
@@ -204,8 +207,8 @@ def show(console: Console, found: Rollout, past: Past, replays: "Mapping[str, Re
     label = f"{found.namespace}/{found.name}"
     first = next(iter(replays.values()))
     console.print(
-        f"{label}: revision {past.revision} against stable {past.stable}, {past.started_at:%F %T} UTC, "
-        f"{span(past.seconds)}, {first.requests} requests of the candidate",
+        f"{label}: revision {past.revision} against stable {past.stable}, from {past.started_at:%F %T} UTC "
+        f"for {since(past.seconds)}; it answered {first.requests} requests",
         highlight=False,
         markup=False,
     )
@@ -235,7 +238,7 @@ def outcome(replayed: "Replayed") -> str:
     if (failed := replayed.rolled_back) is not None:
         return f"rolled back after {since(failed.failed_at)}: {failed.last.name} failed"
     waits = [told.last.name for told in replayed.checks if told.last.required and told.certified_at is None]
-    said = f"not rolled back in these {span(replayed.seconds)}"
+    said = f"not rolled back in these {since(replayed.seconds)}"
     if waits:
         return f"{said}; not certified: {', '.join(waits)}, so it would not have been promoted"
     if replayed.certified_at is None:
@@ -244,5 +247,7 @@ def outcome(replayed: "Replayed") -> str:
 
 
 def since(seconds: float | None) -> str:
-    """Seconds since the rollout's start; `-` for never."""
-    return "-" if seconds is None else span(seconds)
+    """Seconds since the rollout's start: `9.5 s`, `12 min`; `-` for never."""
+    if seconds is None:
+        return "-"
+    return f"{seconds:.1f} s" if seconds < MINUTES else span(seconds)
