@@ -120,11 +120,11 @@ class Cluster:
 
     def door(self) -> "Door":
         """How the API server is reached by somebody who is not its client library."""
-        settings = self._api.api_client.configuration
-        token = settings.get_api_key_with_prefix("authorization")
+        settings, headers = self._api.api_client.configuration, dict[str, str]()
+        self._api.api_client.update_params_for_auth(headers, [], ["BearerToken"], "/", "GET", None)
         return Door(
             settings.host,
-            {"Authorization": token} if token else {},
+            headers,
             (settings.ssl_ca_cert or True) if settings.verify_ssl else False,
             (settings.cert_file, settings.key_file) if settings.cert_file else None,
         )

@@ -1,7 +1,7 @@
 """`kubectl sluice replay`: a rollout that was, decided again with other settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -24,6 +24,7 @@ from sluice.cli.options import (
     PrometheusAccess,
     Runtimes,
     connect,
+    duration,
     err,
     explained,
     out,
@@ -82,6 +83,9 @@ def replay(  # noqa: PLR0913, PLR0917 - a command line
         str | None,
         typer.Option(help="Revision that was stable then, if status.history no longer says.", show_default=False),
     ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Only so long from its start, e.g. 10m.", show_default=False)
+    ] = None,
     prometheus: Prometheus = STORE,
     prometheus_access: PrometheusAccess = None,
     runtimes: Runtimes = None,
@@ -103,6 +107,8 @@ def replay(  # noqa: PLR0913, PLR0917 - a command line
         cluster = connect(kubeconfig, context)
         found = read(cluster.get(namespace or cluster.namespace, name))
         past, spec = past_of(found, revision, stable, datetime.now(UTC)), known_spec(found)
+        if until is not None:
+            past = replace(past, until=min(past.until, past.started_at + duration(until)))
         others = changed(spec, filename, false_rollback)
         preset = runtime(spec.runtime.name, runtimes, cluster).metrics
         settings = (("now", spec), *((("changed", others),) if others is not None else ()))
@@ -211,6 +217,7 @@ def show(console: Console, found: Rollout, past: Past, replays: "Mapping[str, Re
         f"for {since(past.seconds)}; it answered {first.requests} requests",
         highlight=False,
         markup=False,
+        soft_wrap=True,
     )
     table = Table(title="Judged again", title_justify="left")
     for column in ("settings", "check", "on fail", "at the end", "failed after", "certified after", "nearest"):
@@ -228,9 +235,9 @@ def show(console: Console, found: Rollout, past: Past, replays: "Mapping[str, Re
             )
         table.add_section()
     console.print(table)
-    console.print(f"happened: {past.told}", highlight=False, markup=False)
+    console.print(f"happened: {past.told}", highlight=False, markup=False, soft_wrap=True)
     for name, replayed in replays.items():
-        console.print(f"{name}: {outcome(replayed)}", highlight=False, markup=False)
+        console.print(f"{name}: {outcome(replayed)}", highlight=False, markup=False, soft_wrap=True)
 
 
 def outcome(replayed: "Replayed") -> str:
