@@ -90,8 +90,8 @@ def test_an_objective_finds_what_exceeds_it_only() -> None:
     objective = {"name": "latency", "type": "Latency", "latency": {"slo": "150ms", "maxShareAbove": "20%"}}
     view = outlook(spec(VERSUS, objective, steps=STEPS[:2]), 200, 0.01, worlds=40)
     half, double, tail = view.slowdowns
-    assert double.found == 1
-    assert double.bad < 200
+    assert double.found >= 0.9
+    assert double.seconds < 120
     assert max(half.found, tail.found) <= 0.05
     assert any("knows only its slo and misses 50% slower" in words for words in view.advice)
 
@@ -123,6 +123,7 @@ def test_a_maximum_alone_does_not_find_what_stays_below_it() -> None:
     assert found(view, "5x") <= 0.02
     assert found(view, "half") == 1
     assert any("add versusStable" in words for words in view.advice)
+    assert found(outlook(spec(VERSUS), 200, 0.005, worlds=60), "5x") >= 0.95
 
 
 def test_thin_traffic_is_said_and_so_is_what_to_change() -> None:
