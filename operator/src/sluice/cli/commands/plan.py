@@ -258,7 +258,7 @@ def draw(found: "Outlook", path: Path) -> None:
     shown = (*found.slowdowns[::-1], *found.regressions[::-1])
     _bars(left, shown, [100 * one.found for one in shown], "rolled back, % of rollouts")
     left.set_xlim(0, 100)
-    _bars(right, shown, [one.bad for one in shown], "requests until then that fail, or are slow: median (line: to 90%)")
+    _bars(right, shown, [one.bad for one in shown], "requests until then (failed; slow: all), median and 90%")
     right.set_xscale("symlog", linthresh=10)
     right.hlines(range(len(shown)), [one.bad for one in shown], [one.bad_most for one in shown], color="black")
     figure.suptitle(f"At least {span(found.seconds)} to promotion; false rollbacks: {found.false_rollback:.1%}")
