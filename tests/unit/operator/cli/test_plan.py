@@ -53,11 +53,16 @@ def test_a_picture(planned: tuple[int, str, Path]) -> None:
     assert f"drawn into {picture}" in said.replace("\n", "")
 
 
+def short() -> str:
+    """The example with one step of a minute and one check: quickly planned with."""
+    found = yaml.safe_load(EXAMPLE.read_text())
+    found["spec"]["strategy"]["canary"]["steps"] = [{"name": "half", "weight": 50}]
+    found["spec"]["analysis"]["checks"] = [{"name": "errors", "type": "Rate", "rate": {"max": "5%"}}]
+    return yaml.safe_dump(found)
+
+
 def test_a_manifest_from_standard_input() -> None:
-    short = yaml.safe_load(EXAMPLE.read_text())
-    short["spec"]["strategy"]["canary"]["steps"] = [{"weight": 10}]
-    short["spec"]["analysis"]["checks"] = [{"name": "errors", "type": "Rate", "rate": {"max": "5%"}}]
-    status, said = run("-f", "-", "--rps", "200", text=f"kind: Service\n---\n{yaml.safe_dump(short)}")
+    status, said = run("-f", "-", "--rps", "200", text=f"kind: Service\n---\n{short()}")
     assert (status, "What is caught" in said) == (0, True)
 
 
@@ -131,13 +136,14 @@ def stable_of(lab: FakeApi, rate: float = 100.0) -> None:
     metrics.serve(lab, store)
 
 
-def test_the_traffic_of_the_running_stable_is_measured(lab: FakeApi, run: Run) -> None:
+def test_the_traffic_of_the_running_stable_is_measured(lab: FakeApi, run: Run, tmp_path: Path) -> None:
     stable_of(lab)
+    (manifest := tmp_path / "short.yaml").write_text(short())
     lab.put(serving() | {"metadata": serving()["metadata"] | {"name": "flight-delay"}})
-    code, said, err = run("plan", "-f", str(EXAMPLE), "-n", "shop", "--from-prometheus", "--rollouts", "50")
+    code, said, err = run("plan", "-f", str(manifest), "-n", "shop", "--from-prometheus", "--rollouts", "50")
     assert code == 0, err
     assert "Measured over 60 min, 2 pods: 100 requests/s, 1.00% fail" in said
-    assert "│ half  │    50% │    2 │         50 │" in said
+    assert "│ half  │    50% │    2 │         50 │  60 s │" in said
 
 
 @pytest.mark.parametrize(

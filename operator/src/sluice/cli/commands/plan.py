@@ -74,6 +74,7 @@ def plan(  # noqa: PLR0913, PLR0917 - a command line
     cannot be read, or (--from-prometheus) nobody who could be asked.
     """
     from sluice.core.forecast.outlook import NoErrorsCheck, outlook  # noqa: PLC0415 - numpy would slow every command
+    from sluice.core.forecast.slowdowns import USUAL  # noqa: PLC0415
 
     if rps is None and not from_prometheus:
         raise typer.BadParameter("give --rps, or --from-prometheus to have it measured")
@@ -91,7 +92,7 @@ def plan(  # noqa: PLR0913, PLR0917 - a command line
                 burst=given.burst,
                 scrape=max(given.scrape, 1.0),
                 worlds=rollouts,
-                **({"latencies": given.latencies} if given.latencies else {}),
+                latencies=given.latencies or USUAL,
             )
         except NoErrorsCheck as error:
             raise Refused(str(error)) from error
