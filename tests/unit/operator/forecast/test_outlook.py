@@ -127,7 +127,7 @@ def test_a_maximum_alone_does_not_find_what_stays_below_it() -> None:
 
 
 def test_thin_traffic_is_said_and_so_is_what_to_change() -> None:
-    view = outlook(spec(), 2, 0.01, worlds=30)
+    view = outlook(spec(), 2, 0.01, worlds=30, polls=40)
     first = view.stages[0]
     assert (first.by, first.seconds) == ("minSamples", 2500)
     assert any("stage first gets 0.02 requests/s" in words and "lower minSamples" in words for words in view.advice)
@@ -145,7 +145,7 @@ def test_the_slowest_certificate_counts() -> None:
     """About 5% of stable's requests exceed the bound that latency is certified at: that takes more requests."""
     versus = {"name": "slower", "type": "Latency", "onFail": "Pause", "latency": {"versusStable": {}}}
     alone, both, free = (
-        outlook(spec(*checks), 20, 0.001, worlds=30).stages[-1]
+        outlook(spec(*checks), 20, 0.001, worlds=30, polls=100).stages[-1]
         for checks in ((VERSUS,), (VERSUS, versus), (VERSUS, {**versus, "required": False}))
     )
     assert (both.by, both.of) == ("certificate", "slower")
@@ -154,7 +154,7 @@ def test_the_slowest_certificate_counts() -> None:
 
 
 def test_a_certificate_that_does_not_come_is_said() -> None:
-    never = outlook(spec(steps=[{**STEPS[0], "weight": 1, "minSamples": 10}]), 0.2, 0.05, worlds=30)
+    never = outlook(spec(steps=[{**STEPS[0], "weight": 1, "minSamples": 10}]), 0.2, 0.05, worlds=30, polls=40)
     assert any("not Certified within 6 h" in words and "onDeadline (Hold)" in words for words in never.advice)
 
 
@@ -176,7 +176,7 @@ def test_a_first_step_that_is_too_bold_is_said() -> None:
 
 def test_a_last_step_of_days_does_not_blur_the_first_ones() -> None:
     steps = [STEPS[0], STEPS[1], {**STEPS[2], "minDuration": "72h"}]
-    short, long = (outlook(spec(steps=s), 200, 0.01, worlds=30).regressions[-1] for s in (STEPS, steps))
+    short, long = (outlook(spec(steps=s), 200, 0.01, worlds=30, polls=60).regressions[-1] for s in (STEPS, steps))
     assert (long.seconds, long.bad) == (short.seconds, short.bad)
 
 

@@ -21,7 +21,7 @@ from sluice.core.strategies import stages_of
 WORLDS: Final = 400
 """Simulated rollouts for each row: a share of 50% is known to 5 points, one of 1% to 1 point."""
 MOST_POLLS: Final = 400
-"""Of one stage: one that takes hours is simulated in longer polls."""
+"""Looks at one stage: one that takes hours is simulated in longer polls."""
 FACTORS: Final = (1.5, 2.0, 3.0, 5.0)
 """Regressions that are tried: errors become so many times as frequent as stable's."""
 HALF: Final = 0.5
@@ -48,13 +48,14 @@ def outlook(
     burst: int = 1,
     scrape: float = 5.0,
     worlds: int = WORLDS,
+    polls: int = MOST_POLLS,
     seed: int = 1,
 ) -> Outlook:
     """Forecast of a rollout by this spec.
 
     rate: requests/s that the route gets. share: of stable's requests that fail, 0..1. latencies: of its answers. burst:
-    failures come in groups of so many. scrape: seconds between two scrapes of a pod. seed: equal seeds give equal
-    answers. Raises NoErrorsCheck.
+    failures come in groups of so many. scrape: seconds between two scrapes of a pod. polls: most looks at one stage,
+    fewer are quicker and coarser. seed: equal seeds give equal answers. Raises NoErrorsCheck.
     """
     check = errors_check(spec)
     rule = rule_of(spec, check)
@@ -63,7 +64,7 @@ def outlook(
         rate,
         share,
         tuple(
-            Leg(stage.weight, stage.seconds, stage.pods, max(scrape, stage.seconds / MOST_POLLS))
+            Leg(stage.weight, stage.seconds, stage.pods, max(scrape, stage.seconds / polls))
             for stage in stages
             if isfinite(stage.seconds)
         ),
@@ -76,7 +77,7 @@ def outlook(
     equal = judge(Rollouts(traffic, worlds, seed), traffic.length, rule)
     same, *slower = slow_rows(spec, traffic, latencies, names, worlds, seed) if latency_check(spec) else (None,)
     if len(traffic.legs) == len(stages):
-        stages = _with_certificates(spec, stages, traffic, worlds, seed)
+        stages = _with_certificates(spec, stages, traffic, worlds, polls, seed)
     spared = (1 - float(np.mean(np.isfinite(equal.failed_at)))) * (1 - (same.found if same else 0.0))
     found = Outlook(
         stages=stages,
@@ -107,11 +108,11 @@ def _needed(traffic: Traffic, found: Outlook, rule: Rule, worlds: int, seed: int
 
 
 def _with_certificates(
-    spec: Spec, stages: tuple[StageOutlook, ...], traffic: Traffic, worlds: int, seed: int
+    spec: Spec, stages: tuple[StageOutlook, ...], traffic: Traffic, worlds: int, polls: int, seed: int
 ) -> tuple[StageOutlook, ...]:
     """The last stage also waits for the certificates: so long that half of the equal candidates have the slowest."""
     last = traffic.legs[-1]
-    waiting = Leg(last.weight, PROOF_SECONDS, last.pods, max(PROOF_POLL, last.poll))
+    waiting = Leg(last.weight, PROOF_SECONDS, last.pods, max(PROOF_POLL, last.poll, PROOF_SECONDS / (2 * polls)))
     longer = replace(traffic, legs=(*traffic.legs, waiting))
     ready = {
         check.name: _certified_at(replace(longer, base=base), rule, worlds, seed)
