@@ -95,9 +95,18 @@ def test_model_with_another_digest(play: Play) -> None:
     only_v1(scene, stable)
 
 
-def test_bad_query(play: Play) -> None:
-    """Prometheus refuses it: weight 0, and the check is named."""
-    query = {"query": "sum((up", "max": "1", "interval": "2s"}
+@pytest.mark.parametrize(
+    ("promql", "words"),
+    [
+        ("sum((up", "cannot be read"),
+        ("sum(up{$(candidate)}) / sum(up)", "the selector up reads other namespaces"),
+        ('label_replace(up{$(candidate)}, "a", "", "b", "(")', "Prometheus refuses the query"),
+    ],
+    ids=["no PromQL", "another namespace", "refused by Prometheus"],
+)
+def test_bad_query(play: Play, promql: str, words: str) -> None:
+    """Weight 0, and the check is named."""
+    query = {"query": promql, "max": "1", "interval": "2s"}
     scene = play(
         steps=(Step(20, seconds=120),),
         checks=({"name": "broken", "type": "Prometheus", "prometheus": query},),
@@ -106,7 +115,9 @@ def test_bad_query(play: Play) -> None:
 
     new = scene.apply("v2")
 
-    assert "broken" in stalled(scene, "QueryError", 90)
+    said = stalled(scene, "QueryError", 90)
+    assert "broken" in said
+    assert words in said
     assert scene.recorder.rejected(new) is None
     only_v1(scene, stable)
 

@@ -175,7 +175,9 @@ class Rollout:
 ERRORS = Check(name="errors", type="Rate", rate=RateCheck(max=Decimal("0.05")))
 LATENCY = Check(name="latency", type="Latency", latency=LatencyCheck(slo=timedelta(seconds=1), warm_up=timedelta()))
 BAD_QUERY = Check(
-    name="clicks", type="Prometheus", prometheus=PrometheusCheck(query="sum(clicks{$(candidate)}", min=Decimal(1))
+    name="clicks",
+    type="Prometheus",
+    prometheus=PrometheusCheck(query='label_replace(clicks{$(candidate)}, "a", "", "b", "(")', min=Decimal(1)),
 )
 
 
@@ -258,7 +260,7 @@ async def test_prometheus_own_words_reach_the_user(prometheus: Store, pod: Pod) 
     async with asyncio.timeout(20):
         while verdicts(one.observe()) != ["QueryError"]:
             await one.poller.poll_once()
-    assert "parse error: unclosed left parenthesis" in one.observe().checks[0].message
+    assert "invalid regular expression in label_replace" in one.observe().checks[0].message
     one.source.close()
 
 

@@ -167,6 +167,7 @@ def reconciler(operator: Operator) -> Worker:
         ready=operator.may_act,
         runtimes=operator.runtimes.rows,
         allowed_http_hosts=frozenset(settings.allowed_model_hosts),
+        queries_confined=settings.query_scope == "Namespace",
     )
 
     async def work(key: Key) -> timedelta | None:

@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     prometheus_access_path: Path = Path("/etc/sluice/prometheus")
     """Directory with token, username and password, ca.crt, tls.crt and tls.key, headers.yaml: the mounted Secret
     sluice-prometheus, which may be missing."""
+    query_scope: Literal["Namespace", "Any"] = "Namespace"
+    """What plain queries of ModelDeployments may read. Namespace: metrics of their own namespace only, by the label
+    `namespace`. Any: every metric, for stores whose metrics have no such label."""
     namespaces: Annotated[Words, AfterValidator(_labels)] = ()
     """Namespaces to serve, comma-separated; empty: all of them. Gateways are looked for in the same ones."""
     runtimes_path: Path = Path("/etc/sluice/runtimes")

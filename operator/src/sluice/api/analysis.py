@@ -209,8 +209,8 @@ class PrometheusCheck(Schema):
             min_length=1,
             max_length=4096,
             description="PromQL that yields one number. $(candidate) and $(stable) stand for the label matchers of a "
-            'revision\'s pods (namespace="..",pod=~".."), $(namespace) and $(name) for those of the object. The only '
-            'other matcher on the label namespace is namespace="$(namespace)".',
+            'revision\'s pods (namespace="..",pod=~".."), $(namespace) and $(name) for those of the object. Every '
+            'selector needs one of the first two or namespace="$(namespace)", and no other matcher on that label.',
             json_schema_extra=validated(
                 cel(
                     f"!self.replace('{OWN_NAMESPACE}', '').matches(r'{NAMESPACE_MATCHER}')",

@@ -1,4 +1,4 @@
-"""The command line: `kubectl sluice list | status | abort | retry | lint | plan`."""
+"""The command line: `kubectl sluice list | status | abort | retry | lint | plan | replay`."""
 
 import os
 import sys
@@ -10,6 +10,7 @@ import typer
 from sluice.cli.commands.lint import lint
 from sluice.cli.commands.list import list_
 from sluice.cli.commands.plan import plan
+from sluice.cli.commands.replay import replay
 from sluice.cli.commands.status import status
 from sluice.cli.commands.verbs import abort, retry
 from sluice.cli.errors import ExitStatus, PluginError
@@ -35,6 +36,7 @@ COMMANDS: Final[dict[str, Callable[..., Any]]] = {
     "retry": retry,
     "lint": lint,
     "plan": plan,
+    "replay": replay,
 }
 """A new command is one row: a function whose signature is the command line and whose docstring is its help."""
 

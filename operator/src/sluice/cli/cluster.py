@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +39,16 @@ class Events:
 
     def __iter__(self) -> Iterator[tuple[str, Object]]:
         return self.events
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """url: of the API server. headers, verify, cert: what goes with a request, as the library requests takes it."""
+
+    url: str
+    headers: dict[str, str] = field(repr=False)
+    verify: bool | str
+    cert: tuple[str, str] | None
 
 
 class Cluster:
@@ -98,6 +108,27 @@ class Cluster:
             )
         return found
 
+    def config_map(self, namespace: str, name: str) -> dict[str, str]:
+        """The data of a ConfigMap. Raises NotFound, Denied, Unreachable."""
+        from kubernetes.client import CoreV1Api  # noqa: PLC0415 - see the top
+
+        with self._explained("get", namespace, name, f"ConfigMap {namespace}/{name}"):
+            found = CoreV1Api(self._api.api_client).read_namespaced_config_map(
+                name, namespace, _request_timeout=PATIENCE
+            )
+        return dict(found.data or {})
+
+    def door(self) -> "Door":
+        """How the API server is reached by somebody who is not its client library."""
+        settings, headers = self._api.api_client.configuration, dict[str, str]()
+        self._api.api_client.update_params_for_auth(headers, [], ["BearerToken"], "/", "GET", None)
+        return Door(
+            settings.host,
+            headers,
+            (settings.ssl_ca_cert or True) if settings.verify_ssl else False,
+            (settings.cert_file, settings.key_file) if settings.cert_file else None,
+        )
+
     def annotate(self, namespace: str, name: str, annotation: str, value: str) -> Object:
         """As `kubectl annotate --overwrite`. Raises NotFound."""
         with self._explained("patch", namespace, name):
@@ -136,24 +167,26 @@ class Cluster:
                 yield event["type"], event["object"]
 
     @contextmanager
-    def _explained(self, verb: str, namespace: str | None, name: str = "") -> Iterator[None]:
+    def _explained(self, verb: str, namespace: str | None, name: str = "", what: str = "") -> Iterator[None]:
         from kubernetes.client import ApiException  # noqa: PLC0415 - see the top
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
         try:
             yield
         except ApiException as refusal:
-            raise self._refusal(refusal, verb, namespace, name) from refusal
+            raise self._refusal(refusal, verb, namespace, name, what) from refusal
         except (HTTPError, OSError) as error:
             raise Unreachable(
                 f"{self.where} does not answer: {_reason(error)}; is it up, and is it the right context?"
             ) from error
 
-    def _refusal(self, refusal: Any, verb: str, namespace: str | None, name: str) -> Exception:
-        """What an answer that is none means to a person."""
+    def _refusal(self, refusal: Any, verb: str, namespace: str | None, name: str, other: str) -> Exception:
+        """What an answer that is none means to a person. other: what is no ModelDeployment."""
         told = _told(refusal.body)
         code, words = refusal.status, _one_line(told.get("message") or refusal.reason or refusal.body)
-        if name:
+        if other:
+            what = other
+        elif name:
             what = f"{KIND} {namespace}/{name}"
         else:
             what = f"{KIND}s in {f'namespace {namespace}' if namespace else 'all namespaces'}"
@@ -162,6 +195,10 @@ class Cluster:
             found = Expired()
         elif code == 401:
             found = Denied(f"{self.where} does not know you ({words}); log in again, as for kubectl")
+        elif code == 403 and other:
+            found = Denied(f"you may not {verb} {what}: {words}")
+        elif code == 404 and other:
+            found = NotFound(f"there is no {what}")
         elif code == 403:
             role = "edit" if verb == "patch" else "view"
             found = Denied(f"you may not {verb} {what}: {words}; ask for the role {role} in that namespace")

@@ -1,6 +1,7 @@
 """How is a length of time said?"""
 
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import Final
 
 from sluice.api.quantities import format_duration
@@ -27,3 +28,12 @@ def ago(then: datetime, now: datetime) -> str:
 def whole(length: timedelta) -> str:
     """In whole seconds, as a spec would say it: `2m10s`."""
     return format_duration(timedelta(seconds=max(0, int(length.total_seconds()))))
+
+
+def rough(seconds: float) -> str:
+    """90 -> `"90 s"`, 600 -> `"10 min"`, 7200 -> `"2.0 h"`, inf -> `"never"`."""
+    if not isfinite(seconds):
+        return "never"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

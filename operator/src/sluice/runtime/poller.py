@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, M
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import ceil
 from typing import Final
 
 import structlog
@@ -18,6 +17,7 @@ import structlog
 from sluice.api.status import Verdict
 from sluice.core.analysis.judge import HISTORY, Judge, settle
 from sluice.core.analysis.questions import UP, Failure, Measurement, SampleQuestion, Subject, samples_query
+from sluice.core.analysis.reading import PIECE, by_pods, window
 from sluice.core.analysis.verdicts import NOTHING_KNOWN, Observation
 from sluice.core.gateway_counts import GatewayCounts
 from sluice.core.metrics import Series
@@ -25,10 +25,6 @@ from sluice.ports import Clock, MetricSource, ProviderError, QueryError
 
 PERIOD: Final = 1.0
 """Seconds from the beginning of one poll to that of the next."""
-OVERLAP: Final = 10.0
-"""Seconds that each answer repeats: a scrape carries the time it began and arrives when it has ended."""
-PIECE: Final = 300.0
-"""Longest stretch of history in one answer, in seconds."""
 TOGETHER: Final = 50
 """Most rollouts in one query: the matchers of their two revisions make 6 KB of a URL, and proxies take 8."""
 CATCH_UP_BUDGET: Final = 0.5
@@ -220,10 +216,10 @@ class Poller:
             self._tell_failure(asking, metric, failure)
 
     async def _ask(self, metric: str, asking: Sequence[Asking], until: float, past: bool) -> Failure | None:
-        window = ceil(max(until - min(question.since for _, question in asking), 0) + OVERLAP)
+        seconds = window(min(question.since for _, question in asking), until)
         bounds = {bound for _, question in asking for bound in question.bounds}
         gateway = asking[0][1].gateway
-        promql = samples_query(asking[0][1], (watched.judge.subject for watched, _ in asking), bounds, window)
+        promql = samples_query(asking[0][1], (watched.judge.subject for watched, _ in asking), bounds, seconds)
         try:
             async with self._reading:
                 answer = await self._source.query(promql, datetime.fromtimestamp(until, UTC) if past else None)
@@ -334,15 +330,6 @@ class Poller:
 def _stand(judge: Judge) -> tuple[bool, bool]:
     """What a reconciler wants to know at once."""
     return judge.caught_up, judge.failing
-
-
-def by_pods(answer: Sequence[Series]) -> dict[tuple[str, str], list[Series]]:
-    """Series by (namespace, Deployment): the name of a pod without its last two parts is that of its Deployment."""
-    found: dict[tuple[str, str], list[Series]] = defaultdict(list)
-    for series in answer:
-        deployment = series.labels.get("pod", "").rsplit("-", 2)[0]
-        found[(series.labels.get("namespace", ""), deployment)].append(series)
-    return found
 
 
 def by_routes(

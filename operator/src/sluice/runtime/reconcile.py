@@ -101,7 +101,8 @@ class Reporter(Protocol):
 class Reconciler:
     """Callable by the queue; holds nothing that a restart could lose but what it has learnt from refusals.
 
-    ready: False while nothing may be decided: not leading, or the first listing is incomplete.
+    ready: False while nothing may be decided: not leading, or the first listing is incomplete. queries_confined: plain
+    queries may read their own namespace only.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Reconciler:
         ready: Callable[[], bool],
         runtimes: Callable[[], Mapping[str, Runtime]],
         allowed_http_hosts: frozenset[str] = frozenset(),
+        queries_confined: bool = True,
     ) -> None:
         self._store = store
         self._gather = gather
@@ -126,6 +128,7 @@ class Reconciler:
         self._ready = ready
         self._runtimes = runtimes
         self._allowed_http_hosts = allowed_http_hosts
+        self._queries_confined = queries_confined
         self._refusals: dict[Key, Refusals] = {}
         self._wrote: dict[Key, datetime] = {}
         self._had_weight: dict[Key, dict[str, datetime]] = {}
@@ -227,6 +230,7 @@ class Reconciler:
                 largest_share=largest_share(stages_of(spec)),
                 alpha=float(spec.analysis.false_rollback),
                 gateway=gateways.counts(snapshot.gateways) if by_gateway else UNASKED,
+                confined=self._queries_confined,
             ),
         )
         return ""

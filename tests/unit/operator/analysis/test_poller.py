@@ -195,7 +195,9 @@ async def test_from_a_queryable_sample_to_the_wake_up_it_takes_at_most_a_second_
     """On the real clock, with a plain query that hangs beside it. 1.0 s measured; the rest is for a busy machine."""
     store, woken = LiveStore(), asyncio.Event()
     poller = Poller(store, RealClock(), lambda key, urgent: woken.set())
-    slow = world.clicks.model_copy(update={"prometheus": world.clicks.prometheus.model_copy(update={"query": "slow"})})
+    slow = world.clicks.model_copy(
+        update={"prometheus": world.clicks.prometheus.model_copy(update={"query": "slow{$(candidate)}"})}
+    )
     poller.track("flights", world.subject(world.errors, slow, started_at=datetime.now(UTC)))
     task = asyncio.create_task(poller.run())
     try:

@@ -1,12 +1,15 @@
 """What the plugin's tests share: an API server on loopback, and the commands as a person calls them."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from sluice.cli import app, following
+from sluice.cli.commands import status, verbs
 from unit.operator.cli.fake_api import FakeApi
 
 Run = Callable[..., tuple[int, str, str]]
@@ -32,6 +35,13 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(following, "TICK", 0.05)
     monkeypatch.setattr(following, "AGAIN", (0.05,))
+
+
+@pytest.fixture
+def haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deadlines of commands pass ten times as fast; nothing else does."""
+    for command in (status, verbs):
+        monkeypatch.setattr(command, "time", SimpleNamespace(monotonic=lambda: 10 * time.monotonic()))
 
 
 @pytest.fixture

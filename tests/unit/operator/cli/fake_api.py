@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 Object = dict[str, Any]
 BASE = "/apis/sluice.dev/v1alpha1"
+LONGEST_WATCH = 0.1
+"""Seconds that a watch without news lasts: whoever ends one waits so long."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -28,6 +30,7 @@ class FakeApi:
     answer: (status, body) for all requests from now on, answer_to_patch: for those that write; None: it works.
     down: it hangs up without an answer.
     silent: it takes watches and never answers them.
+    pages: other paths, and what is answered there to a query: a JSON object.
     """
 
     def __init__(self) -> None:
@@ -35,6 +38,7 @@ class FakeApi:
         self.answer_to_patch: tuple[int, str] | None = None
         self.down = False
         self.silent = False
+        self.pages: dict[str, Callable[[dict[str, str]], Object]] = {}
         self.closing = threading.Event()
         self.watches = 0
         self.patches: list[Object] = []
@@ -122,11 +126,11 @@ class FakeApi:
         return found
 
     def events(self, since: int, name: str) -> tuple[list[tuple[int, str, Object]], bool]:
-        """Those after a version, waited for for half a second; and whether that version is too old."""
+        """Those after a version, waited for for a moment; and whether that version is too old."""
         with self._changed:
             if since < self._oldest:
                 return [], True
-            self._changed.wait_for(lambda: self._version > since, 0.5)
+            self._changed.wait_for(lambda: self._version > since, LONGEST_WATCH)
             if since < self._oldest:
                 return [], True
             return [
@@ -163,6 +167,13 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
                 return
             url = urlsplit(self.path)
             query = {key: values[0] for key, values in parse_qs(url.query).items()}
+            if url.path in api.pages:
+                assert self.headers["Authorization"] == "Bearer secret"
+                self._json(api.pages[url.path](query))
+                return
+            if not url.path.startswith(BASE):
+                self._send(404, status(404, f"{url.path} not found"))
+                return
             parts = url.path.removeprefix(BASE).strip("/").split("/")
             namespace = parts[1] if parts[0] == "namespaces" else ""
             name = parts[3] if len(parts) > 3 else ""

@@ -50,6 +50,7 @@ def test_status_for_programs(lab: FakeApi, run: Run) -> None:
     assert told["status"]["rejected"][0]["revision"] == CANDIDATE
 
 
+@pytest.mark.usefixtures("haste")
 @pytest.mark.parametrize(
     ("made", "code", "words"),
     [
@@ -108,10 +109,11 @@ def test_wait_for_programs_tells_only_the_end(lab: FakeApi, run: Run) -> None:
     assert [json.loads(line)["outcome"] for line in out.splitlines()] == ["Serving"]
 
 
+@pytest.mark.usefixtures("haste")
 def test_watch_for_programs_tells_every_change(lab: FakeApi, run: Run) -> None:
     lab.put(rolling())
     lab.when_watched(lambda: lab.put(serving()))
-    code, out, _ = run("status", "flights", "--watch", "--timeout", "2s", "-o", "json")
+    code, out, _ = run("status", "flights", "--watch", "--timeout", "8s", "-o", "json")
     assert code == DONE
     assert [json.loads(line)["outcome"] for line in out.splitlines()] == ["Rolling", "Serving"]
 
@@ -149,7 +151,7 @@ def test_the_process_ends_with_its_status_while_a_watch_is_open(lab: FakeApi, si
     lab.silent = silent
     command = [sys.executable, "-c", "from sluice.cli.app import main; main()"]
     ended = subprocess.run(
-        [*command, "status", "flights", "--wait", "--timeout", "1s"], capture_output=True, check=False, timeout=60
+        [*command, "status", "flights", "--wait", "--timeout", "200ms"], capture_output=True, check=False, timeout=60
     )
     assert (ended.returncode, ended.stderr.count(b"\n")) == (NOT_IN_TIME, 1)
 
@@ -223,6 +225,7 @@ def test_abort_asks_back(lab: FakeApi, run: Run, monkeypatch: pytest.MonkeyPatch
     assert (code, lab.patches, err) == (NO, [], "error: nothing was done\n")
 
 
+@pytest.mark.usefixtures("haste")
 def test_abort_of_an_operator_that_does_not_run(lab: FakeApi, run: Run) -> None:
     lab.put(rolling())
     code, _, err = run("abort", "flights", "--yes", "--timeout", "1s")

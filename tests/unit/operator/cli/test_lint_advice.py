@@ -57,6 +57,8 @@ CASES: list[tuple[str, Change, str, str]] = [
     ("slo", latency("300ms"), "analysis.checks[0].latency.slo", "use 250ms or 350ms"),
     ("high slo", latency("11s"), "analysis.checks[0].latency.slo", "use 10s,"),
     ("no candidate", query("up"), "analysis.checks[1].prometheus.query", "without $(candidate)"),
+    ("another's metrics", query("up{$(candidate)} or up"), "checks[1].prometheus.query", "selector up reads other"),
+    ("no PromQL", query("sum((up{$(candidate)}"), "checks[1].prometheus.query", "stalled with QueryError"),
     ("placeholder", query("up{$(canary)}"), "checks[1].prometheus.query", "$(canary) is no placeholder"),
     ("blind", {"analysis": {"blindDeadline": "Never"}}, "analysis.blindDeadline", "whatever it does"),
     ("http", {"model": {**spec_of()["model"], "uri": "http://m.example/manifest.json"}}, "model.uri", "use https"),

@@ -37,6 +37,7 @@ def test_no_two_processes_have_the_same_name_in_the_lease() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("SLUICE_QUERY_SCOPE", "All"),
         ("SLUICE_WORKERS", "0"),
         ("SLUICE_PROMETHEUS_URL", "prometheus:9090/x y"),
         ("SLUICE_NAMESPACES", "Shop"),

@@ -90,18 +90,19 @@ class PrometheusSource:
     """A MetricSource over the HTTP API of Prometheus or of a store that speaks it.
 
     url: base address, e.g. http://prometheus.monitoring:9090. timeout: seconds for one question. access: folder with
-    what it is shown (see access.py), looked at before each question; None: nothing.
+    what it is shown (see access.py), looked at before each question; or what it is shown itself; None: nothing.
     """
 
     def __init__(
         self,
         url: str,
         timeout: float = DEFAULT_TIMEOUT,
-        access: Path | None = None,
+        access: Path | access_files.Access | None = None,
     ) -> None:
         self._url = url.rstrip("/")
         self._timeout = timeout
-        self._folder = access
+        self._folder = access if isinstance(access, Path) else None
+        self._fixed = access if isinstance(access, access_files.Access) else None
         self._stamp: access_files.Stamp = ()
         self._threads = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="prometheus")
         self._busy = threading.BoundedSemaphore(IN_FLIGHT)
@@ -146,7 +147,7 @@ class PrometheusSource:
         with self._connecting:
             stamp = access_files.stamp(self._folder)
             if self._client is None or stamp != self._stamp:
-                shown = access_files.read(self._folder)
+                shown = self._fixed or access_files.read(self._folder)
                 session = _Session(self._timeout)
                 session.verify, session.cert = shown.verify, shown.cert
                 # the client before is dropped, not closed: questions of other threads may be under way on it

@@ -14,6 +14,8 @@ from sluice.api.quantities import format_duration
 from sluice.api.v1alpha1 import Canary, OnFail, Spec
 from sluice.cli.lint.finding import Finding, advise
 from sluice.cli.lint.gateways import NO_GATEWAYS, Gateways
+from sluice.core.analysis.scope import beyond
+from sluice.core.analysis.threshold import filled
 from sluice.core.metrics import LATENCY_BOUNDS
 
 OWN_SERVER: Final = "sluice-sklearn"
@@ -135,7 +137,7 @@ def _gateway_counts(spec: Spec, around: Surroundings) -> Iterator[Finding]:
 
 
 def _queries(spec: Spec, _: Surroundings) -> Iterator[Finding]:
-    """Do plain queries ask about the candidate?"""
+    """Do plain queries ask about the candidate, and of nobody else's metrics?"""
     for number, check in enumerate(spec.analysis.checks):
         if check.prometheus is None:
             continue
@@ -143,12 +145,15 @@ def _queries(spec: Spec, _: Surroundings) -> Iterator[Finding]:
         unknown = sorted(set(re.findall(r"\$\([^)]*\)?", check.prometheus.query)) - set(PLACEHOLDERS))
         if unknown:
             yield advise(f"{', '.join(unknown)} is no placeholder; there are {', '.join(PLACEHOLDERS)}", *place)
-        elif "$(candidate)" not in check.prometheus.query:
+            continue
+        if "$(candidate)" not in check.prometheus.query:
             yield advise(
                 "without $(candidate) the query measures more than the candidate, or something else; select its pods "
                 "with metric{$(candidate)}",
                 *place,
             )
+        if wrong := beyond(filled(check.prometheus.query, "own", "name", "0" * 8, "1" * 8), "own"):
+            yield advise(f"{wrong}, else the rollout is stalled with QueryError", *place)
 
 
 def _blind_for_ever(spec: Spec, _: Surroundings) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from sluice.core.analysis.history import history_query
 from sluice.core.analysis.ledger import Ledger
 from sluice.core.analysis.outcomes import Outcomes, route_query
 from sluice.core.analysis.questions import UP, Failure, Measurement, SampleQuestion, Subject
+from sluice.core.analysis.scope import beyond
 from sluice.core.analysis.sharing import limits_of
 from sluice.core.analysis.sight import Sight, Target
 from sluice.core.analysis.slowdown_bets import LONGEST_GAP
@@ -59,7 +60,13 @@ class Judge:
             c for check in subject.checks if (c := counted_check(check, subject, self._start)) is not None
         )
         self._thresholds = {
-            check.name: Threshold(check, check.prometheus, write_query(check.prometheus.query, subject), self._start)
+            check.name: Threshold(
+                check,
+                check.prometheus,
+                promql := write_query(check.prometheus.query, subject),
+                self._start,
+                fault=beyond(promql, subject.namespace) if subject.confined else "",
+            )
             for check in subject.checks
             if check.prometheus is not None
         }

@@ -50,6 +50,8 @@ class Subject:
     """Largest share of the live requests that the candidate gets before it gets all: 0..1."""
     alpha: float = 0.01
     """Largest probability of a false rollback over the whole rollout; the checks on requests share it (sharing.py)."""
+    confined: bool = True
+    """Whether plain queries may read their own namespace only (scope.py)."""
 
     gateway: GatewayCounts | str = UNASKED
     """Where the gateway keeps its own counts, or why those cannot be read."""

@@ -24,11 +24,16 @@ _LEAST_INTERVAL: Final = 1.0
 
 def write_query(template: str, subject: Subject) -> str:
     """The user's query with its placeholders filled in."""
+    return filled(template, subject.namespace, subject.name, subject.candidate, subject.stable)
+
+
+def filled(template: str, namespace: str, name: str, candidate: str, stable: str | None) -> str:
+    """A query for these two revisions of a ModelDeployment."""
     for placeholder, text in (
-        ("$(candidate)", revision_matchers(subject.namespace, subject.name, subject.candidate)),
-        ("$(stable)", revision_matchers(subject.namespace, subject.name, subject.stable)),
-        ("$(namespace)", subject.namespace),
-        ("$(name)", subject.name),
+        ("$(candidate)", revision_matchers(namespace, name, candidate)),
+        ("$(stable)", revision_matchers(namespace, name, stable)),
+        ("$(namespace)", namespace),
+        ("$(name)", name),
     ):
         template = template.replace(placeholder, text)
     return template
@@ -66,6 +71,8 @@ class Threshold:
     promql: str
     origin: float
     """Start of the rollout, seconds since the epoch: moments are origin + k * interval."""
+    fault: str = ""
+    """Why the query may not be asked at all, else empty."""
     failure: Failure | None = None
     _fail: bool = False
     """A check that failed stays failed, also when its measurements have grown too old to count."""
@@ -84,7 +91,9 @@ class Threshold:
         return max(HISTORY, 2 * (self.limits.failure_limit + 1))
 
     def due(self, now: float) -> tuple[Measurement, ...]:
-        """Moments that are past and not yet answered, oldest first; none beyond `history`."""
+        """Moments that are past and not yet answered, oldest first; none beyond `history`; none of a faulty query."""
+        if self.fault:
+            return ()
         last = floor((now - SETTLE - self.origin) / self.interval)
         moments = (self.origin + k * self.interval for k in range(max(0, last - self.history + 1), last + 1))
         return tuple(Measurement(self.check.name, self.promql, at) for at in moments if at > self._tried)
@@ -138,6 +147,8 @@ class Threshold:
     ) -> tuple[Verdict, str]:
         """value: the newest of the counted measurements that yielded one."""
         shown = self._allowed() if value is None else f"{value:.6g}, {self._allowed()}"
+        if self.fault:
+            return Verdict.QUERY_ERROR, self.fault
         if self._fail:
             return Verdict.FAIL, shown
         missing = sum(1 for _ in takewhile(lambda entry: entry[1] is None, reversed(counted)))

@@ -1,7 +1,7 @@
 """A check on errors, on many simulated rollouts at once: the operator's own e-processes, with a leading axis."""
 
 from dataclasses import dataclass
-from math import log
+from math import inf, log
 
 import numpy as np
 
@@ -82,8 +82,8 @@ class Epochs:
         return log_evidence(self.wealth, self.count)
 
 
-def judge(rollouts: Rollouts, length: float, rule: Rule, *, certify: bool = False) -> Judged:
-    """One check over `length` seconds."""
+def judge(rollouts: Rollouts, length: float, rule: Rule, *, certify: bool = False, enough: float = inf) -> Judged:
+    """One check over `length` seconds. enough: with `certify`, it ends once this share of the rollouts is certified."""
     traffic, worlds = rollouts.traffic, rollouts.worlds
     phi = noise_of(rollouts)
     margin = margin_of(traffic, float(np.median(phi)))
@@ -120,4 +120,8 @@ def judge(rollouts: Rollouts, length: float, rule: Rule, *, certify: bool = Fals
                 requests, losses = requests + poll.n1, losses + poll.x1
                 shown &= log_certificate(requests, losses, rule.maximum) >= log(CERTIFIED_AT)
             certified_at[np.isnan(certified_at) & shown] = poll.seconds
+            if np.isfinite(certified_at).mean() >= enough:
+                break
+        elif np.isfinite(failed_at).all():
+            break  # nothing that comes is counted any more
     return Judged(failed_at, failed_in, bad, certified_at)

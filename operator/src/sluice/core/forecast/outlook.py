@@ -1,137 +1,118 @@
 """What to expect of a rollout before anyone deploys it: how long, what it catches, what that costs, where it is too
 thin."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from math import inf, isfinite
 from typing import Final
 
 import numpy as np
 
-from sluice.api.quantities import format_duration
 from sluice.api.v1alpha1 import Check, OnFail, Spec
-from sluice.core.analysis.rates import tolerated_ratio
 from sluice.core.analysis.sharing import limits_of
 from sluice.core.analysis.slowdown_bets import PROVEN_TAIL
+from sluice.core.forecast import advice
+from sluice.core.forecast.expected import Outlook, Regression, StageOutlook, regression
 from sluice.core.forecast.judging import Rule, judge
+from sluice.core.forecast.slowdowns import USUAL, Latencies, latency_check, slow_rows
 from sluice.core.forecast.worlds import Leg, Rollouts, Traffic
 from sluice.core.strategies import stages_of
 
 WORLDS: Final = 400
 """Simulated rollouts for each row: a share of 50% is known to 5 points, one of 1% to 1 point."""
 MOST_POLLS: Final = 400
-"""Of one stage: one that takes hours is simulated in longer polls."""
+"""Looks at one stage: one that takes hours is simulated in longer polls."""
 FACTORS: Final = (1.5, 2.0, 3.0, 5.0)
 """Regressions that are tried: errors become so many times as frequent as stable's."""
 HALF: Final = 0.5
-THIN: Final = 3.0
-"""A stage is thin when its minSamples take so many times its minDuration."""
 PROOF_SECONDS: Final = 6 * 3600.0
 """How long a certificate is waited for, after the other gates of the last stage are open."""
 PROOF_POLL: Final = 30.0
 """Seconds between two looks meanwhile."""
-WELL_FOUND: Final = 0.95
+MORE_THAN_HALF: Final = 0.6
+"""Share of the rollouts after which a median is known."""
 CERTIFICATE: Final = "certificate"
 """What a stage waits for."""
-_COSTLY: Final = 100.0
-"""Bad requests until a candidate that fails half is taken back; more is worth a word."""
 
 
 class NoErrorsCheck(ValueError):
     """The spec has no check on errors that rolls back, so nothing can be forecast."""
 
 
-@dataclass(frozen=True, slots=True)
-class StageOutlook:
-    """One stage. rate: requests/s of the candidate. seconds: until it can be left, inf if never. by: what it waits
-    for. of: the check whose certificate that is."""
-
-    name: str
-    weight: int
-    pods: int
-    rate: float
-    seconds: float
-    by: str
-    of: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Regression:
-    """A candidate that is worse. share: of its requests that fail. found: share of rollouts that are rolled back.
-
-    seconds: median from the first stage on, of those found. stage: in which most are found, "" if none is. bad,
-    bad_most: bad requests that the candidate answers, median and 90%, whether it is found or not.
-    """
-
-    name: str
-    share: float
-    found: float
-    seconds: float
-    stage: str
-    bad: float
-    bad_most: float
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What to expect.
-
-    false_rollback: share of rollouts of an equal candidate that are rolled back. advice: in words.
-    """
-
-    stages: tuple[StageOutlook, ...]
-    regressions: tuple[Regression, ...]
-    false_rollback: float
-    advice: tuple[str, ...]
-
-    @property
-    def seconds(self) -> float:
-        """Of all stages together."""
-        return sum(stage.seconds for stage in self.stages)
-
-
 def outlook(
-    spec: Spec, rate: float, share: float, *, scrape: float = 5.0, worlds: int = WORLDS, seed: int = 1
+    spec: Spec,
+    rate: float,
+    share: float,
+    *,
+    latencies: Latencies = USUAL,
+    burst: int = 1,
+    scrape: float = 5.0,
+    worlds: int = WORLDS,
+    polls: int = MOST_POLLS,
+    seed: int = 1,
 ) -> Outlook:
     """Forecast of a rollout by this spec.
 
-    rate: requests/s that the route gets. share: of stable's requests that fail, 0..1. scrape: seconds between two
-    scrapes of a pod. seed: equal seeds give equal answers. Raises NoErrorsCheck.
+    rate: requests/s that the route gets. share: of stable's requests that fail, 0..1. latencies: of its answers. burst:
+    failures come in groups of so many. scrape: seconds between two scrapes of a pod. polls: most looks at one stage,
+    fewer are quicker and coarser. seed: equal seeds give equal answers. Raises NoErrorsCheck.
     """
     check = errors_check(spec)
     rule = rule_of(spec, check)
     stages = tuple(_stages(spec, rate))
-    length = sum(stage.seconds for stage in stages if isfinite(stage.seconds))
     traffic = Traffic(
         rate,
         share,
         tuple(
-            Leg(stage.weight, stage.seconds, stage.pods, max(scrape, stage.seconds / MOST_POLLS))
+            Leg(stage.weight, stage.seconds, stage.pods, max(scrape, stage.seconds / polls))
             for stage in stages
             if isfinite(stage.seconds)
         ),
         stable_pods=spec.replicas or 1,
+        burst=burst,
     )
     if not traffic.legs:
-        return Outlook(stages, (), 0.0, tuple(_advice_on_stages(spec, stages)))
-    equal = judge(Rollouts(traffic, worlds, seed), length, rule)
+        return Outlook(stages, (), 0.0, tuple(advice.on_stages(spec, stages, CERTIFICATE, PROOF_SECONDS)))
+    names = [stage.name for stage in stages if isfinite(stage.seconds)]
+    equal = judge(Rollouts(traffic, worlds, seed), traffic.length, rule)
+    same, *slower = slow_rows(spec, traffic, latencies, names, worlds, seed) if latency_check(spec) else (None,)
     if len(traffic.legs) == len(stages):
-        stages = _with_certificates(spec, stages, traffic, worlds, seed)
+        stages = _with_certificates(spec, stages, traffic, worlds, polls, seed)
+    spared = (1 - float(np.mean(np.isfinite(equal.failed_at)))) * (1 - (same.found if same else 0.0))
     found = Outlook(
         stages=stages,
-        regressions=tuple(_regressions(traffic, stages, rule, worlds, seed)),
-        false_rollback=float(np.mean(np.isfinite(equal.failed_at))),
+        regressions=tuple(_regressions(traffic, names, rule, worlds, seed)),
+        false_rollback=1 - spared,
         advice=(),
+        slowdowns=tuple(slower),
     )
-    return replace(found, advice=(*_advice_on_stages(spec, stages), *_advice_on_power(spec, rule, found)))
+    said = (
+        *advice.on_stages(spec, stages, CERTIFICATE, PROOF_SECONDS),
+        *advice.on_power(spec, rule, found, _needed(traffic, found, rule, worlds, seed)),
+    )
+    return replace(found, advice=said)
+
+
+def _needed(traffic: Traffic, found: Outlook, rule: Rule, worlds: int, seed: int) -> float:
+    """Seconds of the last stage in which five times the errors are found in 95% of the rollouts; inf: it is found
+    already, or not even in hours."""
+    worst = next((one for one in found.regressions if one.name.startswith("5x")), None)
+    if worst is None or worst.found >= advice.WELL_FOUND or rule.ratio is None:
+        return inf
+    *before, last = traffic.legs
+    longer = replace(last, seconds=PROOF_SECONDS, poll=max(PROOF_POLL, last.poll))
+    patient = replace(traffic, legs=(*before, longer), failing=worst.share)
+    judged = judge(Rollouts(patient, worlds, seed), patient.length, rule)
+    late = np.quantile(np.nan_to_num(judged.failed_at, nan=inf), advice.WELL_FOUND, method="higher")
+    return float(late) - sum(leg.seconds for leg in before)
 
 
 def _with_certificates(
-    spec: Spec, stages: tuple[StageOutlook, ...], traffic: Traffic, worlds: int, seed: int
+    spec: Spec, stages: tuple[StageOutlook, ...], traffic: Traffic, worlds: int, polls: int, seed: int
 ) -> tuple[StageOutlook, ...]:
     """The last stage also waits for the certificates: so long that half of the equal candidates have the slowest."""
     last = traffic.legs[-1]
-    waiting = Leg(last.weight, PROOF_SECONDS, last.pods, max(PROOF_POLL, last.poll))
+    waiting = Leg(last.weight, PROOF_SECONDS, last.pods, max(PROOF_POLL, last.poll, PROOF_SECONDS / (2 * polls)))
     longer = replace(traffic, legs=(*traffic.legs, waiting))
     ready = {
         check.name: _certified_at(replace(longer, base=base), rule, worlds, seed)
@@ -146,7 +127,7 @@ def _with_certificates(
 
 def _certified_at(traffic: Traffic, rule: Rule, worlds: int, seed: int) -> float:
     """Median seconds until an equal candidate is certified."""
-    judged = judge(Rollouts(traffic, worlds, seed), traffic.length, rule, certify=True)
+    judged = judge(Rollouts(traffic, worlds, seed), traffic.length, rule, certify=True, enough=MORE_THAN_HALF)
     return float(np.median(np.nan_to_num(judged.certified_at, nan=inf)))
 
 
@@ -198,69 +179,9 @@ def _stages(spec: Spec, rate: float) -> Iterator[StageOutlook]:
         yield StageOutlook(stage.name, stage.weight, stage.capacity(spec.replicas or 1), own, max(least, asked), by)
 
 
-def _regressions(
-    traffic: Traffic, stages: tuple[StageOutlook, ...], rule: Rule, worlds: int, seed: int
-) -> Iterator[Regression]:
+def _regressions(traffic: Traffic, stages: Sequence[str], rule: Rule, worlds: int, seed: int) -> Iterator[Regression]:
     cases = [(f"{factor:g}x errors", traffic.base * factor) for factor in FACTORS if traffic.base > 0]
-    cases.append(("half failing", HALF))
-    names = [stage.name for stage in stages if isfinite(stage.seconds)]
-    for name, share in cases:
-        if share >= 1:
-            continue
-        judged = judge(Rollouts(replace(traffic, failing=share), worlds, seed), traffic.length, rule)
-        found = np.isfinite(judged.failed_at)
-        where = np.bincount(judged.leg[found].astype(int), minlength=len(names))
-        yield Regression(
-            name=name,
-            share=share,
-            found=float(found.mean()),
-            seconds=float(np.median(judged.failed_at[found])) if found.any() else inf,
-            stage=names[int(where.argmax())] if found.any() else "",
-            bad=float(np.median(judged.bad)),
-            bad_most=float(np.quantile(judged.bad, 0.9)),
-        )
-
-
-def _advice_on_stages(spec: Spec, stages: tuple[StageOutlook, ...]) -> Iterator[str]:
-    for stage, given in zip(stages, stages_of(spec), strict=False):
-        if not isfinite(stage.seconds):
-            yield f"stage {stage.name} is never left: without traffic its minSamples of {given.min_samples} do not come"
-        elif stage.by == CERTIFICATE and stage.seconds >= PROOF_SECONDS:
-            analysis = spec.analysis
-            yield (
-                f"check {stage.of} is not Certified within {PROOF_SECONDS / 3600:.0f} h in half of the rollouts: "
-                f"after evidenceDeadline ({format_duration(analysis.evidence_deadline)}) onDeadline "
-                f"({analysis.on_deadline}) decides; more weight in the last step, or required: false"
-            )
-        elif stage.by == "minSamples" and stage.seconds > THIN * max(given.min_duration.total_seconds(), 1):
-            yield (
-                f"stage {stage.name} gets {stage.rate:.2g} requests/s: its minSamples of {given.min_samples} take "
-                f"{stage.seconds / 60:.0f} min; lower minSamples or raise its weight"
-            )
-
-
-def _advice_on_power(spec: Spec, rule: Rule, found: Outlook) -> Iterator[str]:
-    replicas = spec.replicas or 1
-    for regression in found.regressions:
-        if regression.share == HALF and regression.bad_most > _COSTLY:
-            yield (
-                f"a candidate that fails half costs up to {regression.bad_most:.0f} requests: begin with less weight"
-            )
-        elif regression.name.startswith("5x") and regression.found < WELL_FOUND and rule.ratio is not None:
-            yield (
-                f"{regression.name} is found in {regression.found:.0%} of the rollouts only: give the stages more "
-                "time or weight"
-            )
-    if rule.ratio is None and found.regressions:
-        yield (
-            f"the check on errors knows only its maximum of {100 * (rule.maximum or 0):g}%: add versusStable, which "
-            "finds a candidate that is worse than stable though below it"
-        )
-    elif rule.ratio is not None:
-        pods = found.stages[-1].pods
-        tolerated = tolerated_ratio(pods, replicas, least=rule.ratio)
-        if tolerated > rule.ratio * 1.2:
-            yield (
-                f"{pods} pod{'s' if pods > 1 else ''} against {replicas}: up to {tolerated:.2g} times stable's errors "
-                "cannot be told from how pods differ by themselves; more replicas see finer"
-            )
+    for name, share in (*cases, ("half failing", HALF)):
+        if share < 1:
+            judged = judge(Rollouts(replace(traffic, failing=share), worlds, seed), traffic.length, rule)
+            yield regression(name, share, judged, stages)
