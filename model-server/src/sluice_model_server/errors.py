@@ -43,7 +43,7 @@ class ModelBroken(ModelServerError):
 
 
 class RequestError(ModelServerError):
-    """A request that cannot be served; `status` is the HTTP status (4xx, or 503 while not ready)."""
+    """A request that cannot be served; `status` is the HTTP status (4xx, 503 while not ready, 504)."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
