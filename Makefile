@@ -66,6 +66,18 @@ test-model-server: $(ENV)  ## The model server as real processes.
 test-dev: $(ENV)  ## The development tools with real programs: kubectl, namespaces, cgroups. Needs root.
 	$(RUN) pytest tests/dev --durations=5
 
+CONFORMANCE := tests/model_server_conformance
+CONFORMANCE_ENV := $(CONFORMANCE)/.venv/.synced
+
+$(CONFORMANCE_ENV): $(CONFORMANCE)/uv.lock | $(UV)
+	$(UV) sync --project $(CONFORMANCE) --frozen --compile-bytecode --quiet
+	@touch $@
+
+.PHONY: test-conformance
+test-conformance: $(ENV) $(CONFORMANCE_ENV)  ## Other people's clients, schemathesis and a real S3 API against the model server, from an environment of their own.
+	cd $(CONFORMANCE) && .venv/bin/python -m pytest --ignore test_mlserver.py -n 2 --dist loadscope --durations=5
+	cd $(CONFORMANCE) && .venv/bin/python -m pytest test_mlserver.py  # KServe and MLServer cannot be imported into one process
+
 .PHONY: test-fast
 test-fast: test-unit test-simulation  ## Unit tests and the simulation.
 
@@ -88,7 +100,7 @@ test-e2e: $(ENV)  ## Rollouts on the real cluster: several namespaces at once, t
 	$(RUN) pytest tests/e2e -m alone --durations=10
 
 .PHONY: test
-test: machine check test-simulation test-model-server test-dev test-cluster  ## Everything; does all set-up itself.
+test: machine check test-simulation test-model-server test-conformance test-dev test-cluster  ## Everything; does all set-up itself.
 
 ##@ see it work
 

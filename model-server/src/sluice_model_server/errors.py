@@ -3,7 +3,8 @@
 ModelServerError
 ├── ManifestError        manifest.json is not what it must be
 ├── FetchError           an address does not give what was asked for
-│   └── DigestMismatch   ... or gives other bytes
+│   ├── DigestMismatch   ... or gives other bytes
+│   └── Interrupted      ... or breaks off in the middle
 ├── UnsupportedFormat    pickle, joblib or an unknown format
 ├── UntrustedModel       the file holds types or structures that are not admitted
 ├── ModelBroken          the model cannot be loaded, crashes, or does not answer its probe
@@ -28,6 +29,10 @@ class DigestMismatch(FetchError):
 
     def __init__(self, where: str, expected: str, actual: str) -> None:
         super().__init__(f"{where}: digest mismatch: expected {expected}, got {actual}")
+
+
+class Interrupted(FetchError):
+    """An answer broke off in the middle; another attempt may succeed."""
 
 
 class UnsupportedFormat(ModelServerError):
