@@ -168,6 +168,17 @@ bench-latency: $(ENV)  ## Versions that are 50, 30, 20% slower than stable: how 
 bench-scale: $(ENV)  ## 1, 100 and 1,000 rollouts at once, without a cluster: questions and milliseconds of a tick. Writes build/bench/scale.json.
 	@$(PYTHON) -m sluice_dev.scale
 
+ROUNDS ?= 50
+MINUTES ?= 30
+
+.PHONY: bench-drain
+bench-drain: $(ENV)  ## Model servers are told to end under 500 requests/s, 50 times (ROUNDS=n): is one lost? Writes build/bench/drain.json.
+	@$(PYTHON) -m sluice_dev.serving drain --rounds $(ROUNDS)
+
+.PHONY: bench-soak
+bench-soak: $(ENV)  ## A model server at full speed for 30 minutes (MINUTES=n): does it fail or grow? Writes build/bench/soak.json.
+	@$(PYTHON) -m sluice_dev.serving soak --minutes $(MINUTES)
+
 .PHONY: pictures
 pictures: $(ENV)  ## Draw the pictures of docs/ that are simulated.
 	@$(PYTHON) -m sluice_dev.decisions.example
