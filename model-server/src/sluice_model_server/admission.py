@@ -10,6 +10,9 @@ _LATE_SECONDS: Final = 0.001
 """A timer of the event loop may fire this much early."""
 
 
+Task = asyncio.Task[Any]
+
+
 class Admission:
     """Counts inference requests from their headers to their answer, and breaks off those that take too long.
 
@@ -22,36 +25,37 @@ class Admission:
     def __init__(self, max_in_flight: int, seconds: float) -> None:
         self._max = max_in_flight
         self._seconds = seconds
-        self._since: dict[asyncio.Task[Any], float] = {}  # in order of arrival: the first is the oldest
-        self._broken_off: set[asyncio.Task[Any]] = set()
+        self._since: dict[Task, float] = {}  # in order of arrival: the first is the oldest
+        self._broken_off: set[Task] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    def enter(self) -> None:
-        """Called in the request's own task. Raises RequestError(429) when there are too many."""
+    def enter(self) -> Task:
+        """Called in the request's own task, which it returns. Raises RequestError(429) when there are too many."""
         if len(self._since) >= self._max:
             raise RequestError(
                 429, f"{self._max} requests are being answered already (SLUICE_MODEL_MAX_IN_FLIGHT); try again"
             )
-        task = asyncio.current_task()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        task = asyncio.current_task(self._loop)
         assert task is not None  # noqa: S101 - ASGI applications run in tasks
         self._since[task] = time.monotonic()
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._sweep)
+            self._timer = self._loop.call_later(self._seconds, self._sweep, self._loop)
+        return task
 
-    def leave(self) -> None:
+    def leave(self, task: Task) -> None:
         """The request of this task is done with, whatever became of it."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - as above
         self._since.pop(task, None)
         self._broken_off.discard(task)
 
-    def broken_off(self) -> bool:
+    def broken_off(self, task: Task) -> bool:
         """Whether the CancelledError that this task just got says that its time is over; then it may go on and answer.
 
         Else somebody else wants the task to end.
         """
-        task = asyncio.current_task()
-        if task is None or task not in self._broken_off:
+        if task not in self._broken_off:
             return False
         self._broken_off.discard(task)
         return task.uncancel() == 0
@@ -63,13 +67,13 @@ class Admission:
             return RequestError(504, f"no answer within {limit}; try again")
         return RequestError(408, f"the body did not arrive within {limit}")
 
-    def _sweep(self) -> None:
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         now = time.monotonic()
         for task, since in tuple(self._since.items()):
             left = since + self._seconds - now
             if left > _LATE_SECONDS:
-                self._timer = asyncio.get_running_loop().call_later(left, self._sweep)
+                self._timer = loop.call_later(left, self._sweep, loop)
                 return
             del self._since[task]
             self._broken_off.add(task)

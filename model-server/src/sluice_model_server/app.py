@@ -1,6 +1,7 @@
 """The ASGI application: which path asks for what, and how is it answered and counted?"""
 
 import asyncio
+import itertools
 import os
 import time
 import uuid
@@ -60,6 +61,8 @@ class ModelApp:
         self._faults = faults
         self._guard = guard
         self._admission = Admission(settings.max_in_flight, settings.request_seconds)
+        # One random part per process: a random number per request would be a system call each.
+        self._id_of_process, self._numbers = uuid.uuid4().hex, itertools.count()
         self._own_revision = settings.revision.encode()
         self._infer_paths: frozenset[str] = frozenset()
         self._open_pages: dict[str, Callable[[], Answer]] = {
@@ -127,17 +130,17 @@ class ModelApp:
         try:
             try:
                 self._check(headers)
-                self._admission.enter()
+                task = self._admission.enter()
                 try:
                     body = await read_body(headers, receive, self._settings.max_body_bytes)
                     started = time.perf_counter()  # a slow upload is the client's time, not the model's
                     answer = await self._answer(path, body, headers)
                 except asyncio.CancelledError:
-                    if not self._admission.broken_off():
+                    if not self._admission.broken_off(task):
                         raise
                     answer = answers.refused(self._admission.too_late(whole=body is not None))
                 finally:
-                    self._admission.leave()
+                    self._admission.leave(task)
             except RequestError as error:
                 answer = answers.refused(error)
         except (ConnectionResetError, asyncio.CancelledError) as error:
@@ -179,7 +182,11 @@ class ModelApp:
         except Exception as error:  # the model's failure, whatever it is, is a 500 and not our end
             _log.error("the model failed on a request", error_type=type(error).__name__, where=where(error))
             return answers.failure(500, f"the model failed on this request ({type(error).__name__})")
-        request_id = request.id or headers.get(REQUEST_ID_HEADER, b"").decode("latin-1") or uuid.uuid4().hex
+        request_id = (
+            request.id
+            or headers.get(REQUEST_ID_HEADER, b"").decode("latin-1")
+            or f"{self._id_of_process}-{next(self._numbers):x}"
+        )
         return answers.inference(*v2_response.inference(model, request_id, prediction, request.outputs))
 
     async def _send(self, send: Send, answer: Answer) -> None:

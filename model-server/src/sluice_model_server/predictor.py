@@ -13,6 +13,7 @@ from sluice_model_server.manifest import Column, Manifest
 Matrix = npt.NDArray[Any]
 LABEL: Final = "label"
 PROBABILITY: Final = "probability"
+_FLOAT64_MAX: Final = float(np.finfo(np.float64).max)
 _FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
 
 
@@ -45,7 +46,12 @@ class Predictor:
             self._class_values = model.classes_
             self.classes = tuple(model.classes_.tolist())
         self.accepts_missing = False
-        self.largest = float(np.finfo(np.float64).max)
+        self.largest = _FLOAT64_MAX
+
+    @property
+    def largest_square(self) -> float:
+        """The square of `largest` as far as a float can say it."""
+        return _FLOAT64_MAX if self.largest > _FLOAT32_MAX else _FLOAT32_MAX**2
 
     def predict(self, rows: Matrix) -> Prediction:
         """rows: rows x columns, float64, or object where a column is text. Raises what the estimator raises."""

@@ -14,7 +14,7 @@ from sluice_dev.bench.figures import Result
 from sluice_dev.cluster.layout import Layout
 from sluice_dev.serving import drain, soak
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console()
 
 
