@@ -6,11 +6,14 @@ By obstore, the object_store crate of Apache Arrow: requests are signed, tried a
 import os
 from collections.abc import Generator
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
 from sluice_model_server.errors import FetchError, Interrupted
 from sluice_model_server.sources import CHUNK_BYTES, Access
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig, S3Config
 
 _FROM_SECRET: Final = {
     "AWS_ACCESS_KEY_ID": "access_key_id",
@@ -41,21 +44,22 @@ class S3Source:
         self._open = S3Store
         self._access = access
         given = access.credentials.values
-        self._config: dict[str, Any] = {name: given[key] for key, name in _FROM_SECRET.items() if key in given}
-        if ("access_key_id" in self._config) != ("secret_access_key" in self._config):
+        config: dict[str, Any] = {name: given[key] for key, name in _FROM_SECRET.items() if key in given}
+        if ("access_key_id" in config) != ("secret_access_key" in config):
             raise FetchError("credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together; one is missing")
-        if "access_key_id" not in self._config and not any(name in os.environ for name in _IDENTITIES):
-            self._config["skip_signature"] = True
-        self._config.setdefault("region", os.environ.get("AWS_REGION", "us-east-1"))
-        endpoint = self._config.get("endpoint", os.environ.get("AWS_ENDPOINT_URL", ""))
+        if "access_key_id" not in config and not any(name in os.environ for name in _IDENTITIES):
+            config["skip_signature"] = True
+        config.setdefault("region", os.environ.get("AWS_REGION", "us-east-1"))
+        endpoint = config.get("endpoint", os.environ.get("AWS_ENDPOINT_URL", ""))
         limits = access.limits
-        self._client = {
+        self._config = cast("S3Config", config)
+        self._client: ClientConfig = {
             # Requests are signed and every byte is verified; whether others may read along, the Secret's author says.
             "allow_http": str(endpoint).startswith("http://"),
             "connect_timeout": timedelta(seconds=limits.connect_seconds),
             "read_timeout": timedelta(seconds=limits.read_seconds),
         }
-        self._retry = {
+        self._retry: RetryConfig = {
             "max_retries": limits.attempts - 1,
             "retry_timeout": timedelta(seconds=_ALL_ATTEMPTS_SECONDS),
             "backoff": {"init_backoff": timedelta(seconds=0.5), "max_backoff": timedelta(seconds=8), "base": 2},
