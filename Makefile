@@ -66,6 +66,18 @@ test-model-server: $(ENV)  ## The model server as real processes.
 test-dev: $(ENV)  ## The development tools with real programs: kubectl, namespaces, cgroups. Needs root.
 	$(RUN) pytest tests/dev --durations=5
 
+CONFORMANCE := tests/model_server_conformance
+CONFORMANCE_ENV := $(CONFORMANCE)/.venv/.synced
+
+$(CONFORMANCE_ENV): $(CONFORMANCE)/uv.lock | $(UV)
+	$(UV) sync --project $(CONFORMANCE) --frozen --compile-bytecode --quiet
+	@touch $@
+
+.PHONY: test-conformance
+test-conformance: $(ENV) $(CONFORMANCE_ENV)  ## Other people's clients, schemathesis and a real S3 API against the model server, from an environment of their own.
+	cd $(CONFORMANCE) && .venv/bin/python -m pytest --ignore test_mlserver.py -n 2 --dist loadscope --durations=5
+	cd $(CONFORMANCE) && .venv/bin/python -m pytest test_mlserver.py  # KServe and MLServer cannot be imported into one process
+
 .PHONY: test-fast
 test-fast: test-unit test-simulation  ## Unit tests and the simulation.
 
@@ -88,7 +100,7 @@ test-e2e: $(ENV)  ## Rollouts on the real cluster: several namespaces at once, t
 	$(RUN) pytest tests/e2e -m alone --durations=10
 
 .PHONY: test
-test: machine check test-simulation test-model-server test-dev test-cluster  ## Everything; does all set-up itself.
+test: machine check test-simulation test-model-server test-conformance test-dev test-cluster  ## Everything; does all set-up itself.
 
 ##@ see it work
 
@@ -167,6 +179,17 @@ bench-killed: $(ENV)  ## 20 rollouts whose operator is killed every 20 s: same v
 .PHONY: bench-scale
 bench-scale: $(ENV)  ## 1, 100 and 1,000 rollouts at once, without a cluster: questions and milliseconds of a tick. Writes build/bench/scale.json.
 	@$(PYTHON) -m sluice_dev.scale
+
+ROUNDS ?= 50
+MINUTES ?= 30
+
+.PHONY: bench-drain
+bench-drain: $(ENV)  ## Model servers are told to end under 500 requests/s, 50 times (ROUNDS=n): is one lost? Writes build/bench/drain.json.
+	@$(PYTHON) -m sluice_dev.serving drain --rounds $(ROUNDS)
+
+.PHONY: bench-soak
+bench-soak: $(ENV)  ## A model server at full speed for 30 minutes (MINUTES=n): does it fail or grow? Writes build/bench/soak.json.
+	@$(PYTHON) -m sluice_dev.serving soak --minutes $(MINUTES)
 
 .PHONY: pictures
 pictures: $(ENV)  ## Draw the pictures of docs/ that are simulated.

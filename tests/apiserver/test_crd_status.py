@@ -24,13 +24,15 @@ from sluice.api.status import (
     TrafficStatus,
     Verdict,
 )
-from sluice.api.v1alpha1 import ModelSource
+from sluice.api.v1alpha1 import ModelSource, SecretRef
 from sluice_dev.cluster import CommandFailed
 
 pytestmark = pytest.mark.apiserver
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-MODEL = ModelSource(uri="https://models.example/m/1/manifest.json", digest="sha256:" + "0" * 64)
+MODEL = ModelSource(
+    uri="https://models.example/m/1/manifest.json", digest="sha256:" + "0" * 64, secret_ref=SecretRef(name="models")
+)
 
 FULL = Status(
     observed_generation=1,

@@ -13,6 +13,18 @@ CASES: list[tuple[str, Change]] = [
     ("paused", {"paused": True}),
     ("an hour and a half", {"progressDeadline": "1.5h"}),
     ("http", {"model": {"uri": "http://models.models:8080/m/manifest.json", "digest": "sha256:" + "0" * 64}}),
+    ("a claim", {"model": {"uri": "pvc://models/m/1/manifest.json", "digest": "sha256:" + "0" * 64}}),
+    ("a public bucket", {"model": {"uri": "s3://my.models/m/1/manifest.json", "digest": "sha256:" + "0" * 64}}),
+    (
+        "a bucket and a Secret",
+        {
+            "model": {
+                "uri": "s3://models/manifest.json",
+                "digest": "sha256:" + "0" * 64,
+                "secretRef": {"name": "models-s3.reader"},
+            }
+        },
+    ),
     (
         "every kind of check",
         {

@@ -1,18 +1,24 @@
 """The ASGI application: which path asks for what, and how is it answered and counted?"""
 
 import asyncio
+import itertools
 import os
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
+import orjson
 import structlog
 
-from sluice_model_server import v2_response
+from sluice_model_server import answers, docs_page, openapi, v2_response
+from sluice_model_server.admission import Admission
+from sluice_model_server.answers import Answer
+from sluice_model_server.binary import LENGTH_HEADER
 from sluice_model_server.body import read_body
 from sluice_model_server.errors import RequestError
 from sluice_model_server.faults import Faults
+from sluice_model_server.guard import Guard
 from sluice_model_server.lifecycle import Lifecycle
 from sluice_model_server.load import ServedModel
 from sluice_model_server.logs import where
@@ -25,94 +31,131 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_JSON = b"application/json"
+Headers = Mapping[bytes, bytes]
+
+_METRICS = ((b"content-type", CONTENT_TYPE),)
+_HTML = ((b"content-type", b"text/html; charset=utf-8"),)
 _log = structlog.get_logger()
 
 
 class ModelApp:
     """Answers the Open Inference Protocol V2 (REST) for one model, and /metrics.
 
-    model: None while there is none: live, not ready, inference answered 503.
+    model: None while there is none: live, not ready, inference answered 503. guard: None lets everybody ask; health and
+    metrics are open to everybody in any case, as the kubelet and Prometheus ask without a token.
     """
 
     def __init__(
-        self, model: ServedModel | None, settings: Settings, metrics: Metrics, lifecycle: Lifecycle, faults: Faults
+        self,
+        model: ServedModel | None,
+        settings: Settings,
+        metrics: Metrics,
+        lifecycle: Lifecycle,
+        faults: Faults,
+        guard: Guard | None = None,
     ) -> None:
         self._model = model
         self._settings = settings
         self._metrics = metrics
         self._lifecycle = lifecycle
         self._faults = faults
+        self._guard = guard
+        self._admission = Admission(settings.max_in_flight, settings.request_seconds)
+        # One random part per process: a random number per request would be a system call each.
+        self._id_of_process, self._numbers = uuid.uuid4().hex, itertools.count()
         self._own_revision = settings.revision.encode()
         self._infer_paths: frozenset[str] = frozenset()
-        self._pages: dict[str, Callable[[], tuple[int, bytes, bytes]]] = {
-            "/v2": lambda: (200, v2_response.server_metadata(), _JSON),
-            "/v2/health/live": lambda: (200, b'{"live":true}', _JSON),
+        self._open_pages: dict[str, Callable[[], Answer]] = {
+            "/v2/health/live": lambda: Answer(200, b'{"live":true}'),
             "/v2/health/ready": self._ready,
-            "/metrics": lambda: (200, metrics.render(), CONTENT_TYPE),
+            "/metrics": lambda: Answer(200, metrics.render(), _METRICS),
         }
+        self._pages: dict[str, Callable[[], Answer]] = {"/v2": lambda: Answer(200, v2_response.server_metadata())}
         if model is not None:
-            description = v2_response.model_metadata(model)
-            name, version = model.manifest.name, model.manifest.version
-            bases = (f"/v2/models/{name}", f"/v2/models/{name}/versions/{version}")
-            self._infer_paths = frozenset(f"{base}/infer" for base in bases)
-            for base in bases:
-                self._pages[base] = lambda: (200, description, _JSON)
-                self._pages[f"{base}/ready"] = self._ready
+            self._add_pages_of(model)
+
+    def _add_pages_of(self, model: ServedModel) -> None:
+        bases = openapi.model_paths(model.manifest.name, model.manifest.version)
+        self._infer_paths = frozenset(f"{base}/infer" for base in bases)
+        metadata = Answer(200, v2_response.model_metadata(model))
+        document = openapi.document(model, guarded=self._guard is not None)
+        described = Answer(200, orjson.dumps(document))
+        page = Answer(200, docs_page.page(document), _HTML)
+        self._pages |= {"/openapi.json": lambda: described, "/docs": lambda: page}
+        for base in bases:
+            self._pages[base] = lambda: metadata
+            self._open_pages[f"{base}/ready"] = self._ready
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One HTTP request (ASGI 3)."""
         if scope["type"] != "http":
             raise RuntimeError(f"only HTTP is served, not {scope['type']}")
         path, method = scope["path"], scope["method"]
+        headers = dict(scope["headers"])
         if path.endswith("/infer") and method == "POST":
-            await self._infer(scope, path, receive, send)
+            await self._infer(path, headers, receive, send)
             return
-        page = self._pages.get(path)
-        if page is None:
-            status = 405 if path.endswith("/infer") else 404
-            message = "inference is POST" if status == 405 else self._unknown(path)
-            await self._send(send, status, v2_response.error(message))
-        elif method not in {"GET", "HEAD"}:
-            await self._send(send, 405, v2_response.error(f"{path} is GET only"))
-        else:
-            status, content, content_type = page()
-            await self._send(send, status, content, content_type)
+        try:
+            answer = self._page(path, method, headers)
+        except RequestError as error:
+            answer = answers.refused(error)
+        await self._send(send, answer)
 
-    def _ready(self) -> tuple[int, bytes, bytes]:
+    def _page(self, path: str, method: str, headers: Headers) -> Answer:
+        page = self._open_pages.get(path)
+        if page is None:
+            self._check(headers)
+            page = self._pages.get(path)
+        if page is None:
+            return answers.only("POST", path) if path.endswith("/infer") else answers.failure(404, self._unknown(path))
+        return page() if method in {"GET", "HEAD"} else answers.only("GET, HEAD", path)
+
+    def _check(self, headers: Headers) -> None:
+        if self._guard is not None:
+            self._guard.check(headers.get(b"authorization", b""))
+
+    def _ready(self) -> Answer:
         if self._lifecycle.ready:
-            return 200, b'{"ready":true}', _JSON
-        return 503, b'{"ready":false}', _JSON
+            return Answer(200, b'{"ready":true}')
+        return Answer(503, b'{"ready":false}')
 
     def _unknown(self, path: str) -> str:
         served = f"the model served here is {self._model.manifest.name}" if self._model else "no model is loaded yet"
         return f"{path[:200]} is not known; {served}"
 
-    async def _infer(self, scope: Scope, path: str, receive: Receive, send: Send) -> None:
+    async def _infer(self, path: str, headers: Headers, receive: Receive, send: Send) -> None:
         self._metrics.started()
-        identity = b""
-        revision = b""
-        for name, value in scope["headers"]:
-            if name == REVISION_HEADER:
-                revision = value
-            elif name == REQUEST_ID_HEADER:
-                identity = value
         started = time.perf_counter()
+        body: bytes | None = None
         try:
             try:
-                body = await read_body(scope["headers"], receive, self._settings.max_body_bytes)
-                started = time.perf_counter()  # a slow upload is the client's time, not the model's
-                status, content = await self._answer(path, body, identity)
+                self._check(headers)
+                task = self._admission.enter()
+                try:
+                    body = await read_body(headers, receive, self._settings.max_body_bytes)
+                    started = time.perf_counter()  # a slow upload is the client's time, not the model's
+                    answer = await self._answer(path, body, headers)
+                except asyncio.CancelledError:
+                    if not self._admission.broken_off(task):
+                        raise
+                    answer = answers.refused(self._admission.too_late(whole=body is not None))
+                finally:
+                    self._admission.leave(task)
             except RequestError as error:
-                status, content = error.status, v2_response.error(str(error))
+                answer = answers.refused(error)
         except (ConnectionResetError, asyncio.CancelledError) as error:
             self._metrics.abandoned()
             if isinstance(error, asyncio.CancelledError):
                 raise
             return
         # Counted before it is sent: whoever has the answer finds it in the next scrape.
-        self._metrics.answered(status, time.perf_counter() - started)
-        await self._send(send, status, content, unread=status == 413)
+        seconds = time.perf_counter() - started
+        self._metrics.answered(answer.status, seconds)
+        if self._settings.log_requests:
+            identity = headers.get(REQUEST_ID_HEADER, b"").decode("latin-1")
+            _log.info("answered", status=answer.status, seconds=round(seconds, 6), bytes=len(body or b""), id=identity)
+        await self._send(send, answer)
+        revision = headers.get(REVISION_HEADER)
         mirrored = bool(revision and self._own_revision) and revision != self._own_revision
         if self._faults.must_exit(mirrored=mirrored):
             _log.error("exiting as the fault plan demands", exit_status=1)
@@ -120,31 +163,35 @@ class ModelApp:
             # what is scheduled here, before any request that arrives meanwhile.
             asyncio.get_running_loop().call_soon(os._exit, 1)
 
-    async def _answer(self, path: str, body: bytes, identity: bytes) -> tuple[int, bytes]:
+    async def _answer(self, path: str, body: bytes, headers: Headers) -> Answer:
         model = self._model
         if model is None:
             raise RequestError(503, "no model is loaded yet")
         if path not in self._infer_paths:
             raise RequestError(404, self._unknown(path))
-        request = parse_request(body, model.predictor)
+        request = parse_request(
+            body, model.predictor, json_length=headers.get(LENGTH_HEADER), max_rows=self._settings.max_rows
+        )
         if self._faults.active:
             if delay := self._faults.delay():
                 await asyncio.sleep(delay)
             if self._faults.fails():
-                return 500, v2_response.error("failed on purpose: SLUICE_MODEL_FAULTS is set")
+                return answers.failure(500, "failed on purpose: SLUICE_MODEL_FAULTS is set")
         try:
             prediction = model.predictor.predict(request.rows)
         except Exception as error:  # the model's failure, whatever it is, is a 500 and not our end
             _log.error("the model failed on a request", error_type=type(error).__name__, where=where(error))
-            return 500, v2_response.error(f"the model failed on this request ({type(error).__name__})")
-        request_id = request.id or identity.decode("latin-1") or uuid.uuid4().hex
-        return 200, v2_response.inference(model, request_id, prediction, request.outputs)
+            return answers.failure(500, f"the model failed on this request ({type(error).__name__})")
+        request_id = (
+            request.id
+            or headers.get(REQUEST_ID_HEADER, b"").decode("latin-1")
+            or f"{self._id_of_process}-{next(self._numbers):x}"
+        )
+        return answers.inference(*v2_response.inference(model, request_id, prediction, request.outputs))
 
-    async def _send(
-        self, send: Send, status: int, content: bytes, content_type: bytes = _JSON, *, unread: bool = False
-    ) -> None:
-        headers = [(b"content-type", content_type), (b"content-length", str(len(content)).encode())]
-        if unread or self._lifecycle.draining:
-            headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+    async def _send(self, send: Send, answer: Answer) -> None:
+        sent = [*answer.headers, (b"content-length", str(len(answer.content)).encode())]
+        if self._lifecycle.draining and (b"connection", b"close") not in sent:
+            sent.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": answer.status, "headers": sent})
+        await send({"type": "http.response.body", "body": answer.content})

@@ -1,30 +1,29 @@
 """Reading a request's body, up to a limit."""
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from sluice_model_server.errors import RequestError
 
 
 async def read_body(
-    headers: Iterable[tuple[bytes, bytes]],
+    headers: Mapping[bytes, bytes],
     receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
     max_bytes: int,
 ) -> bytes:
     """The whole body.
 
-    Raises RequestError 413 above `max_bytes` (by Content-Length before anything is read), 415 for a compressed body,
-    400 for V2's binary extension, and ConnectionResetError when the client leaves first.
+    headers: by lower-case name. Raises RequestError 413 above `max_bytes` (by Content-Length before anything is read),
+    415 for a compressed body, and ConnectionResetError when the client leaves first.
     """
-    for name, value in headers:
-        if name == b"content-length" and int(value) > max_bytes:
-            raise _too_large(max_bytes)
-        if name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
-            raise RequestError(
-                415, f"Content-Encoding {value.decode('latin-1')[:40]} is not supported; send plain JSON"
-            )
-        if name == b"inference-header-content-length":
-            raise RequestError(400, "binary tensors are not supported; send the data as JSON")
+    length = headers.get(b"content-length")
+    if length is not None and int(length) > max_bytes:
+        raise _too_large(max_bytes)
+    encoding = headers.get(b"content-encoding", b"").strip().lower()
+    if encoding not in {b"", b"identity"}:
+        raise RequestError(
+            415, f"Content-Encoding: {encoding.decode('latin-1')[:40]} is not supported; send the body as it is"
+        )
     parts: list[bytes] = []
     size = 0
     while True:

@@ -25,23 +25,36 @@ Directory = Annotated[Path, typer.Option("--dir", help="Directory with manifest.
 
 @app.command()
 def fetch(
-    uri: Annotated[str, typer.Option(help="Address of manifest.json.")],
+    uri: Annotated[str, typer.Option(help="Address of manifest.json: https, http, s3, pvc or file.")],
     digest: Annotated[str, typer.Option(help="sha256:<hex>, what manifest.json must hash to.")],
     into: Annotated[Path, typer.Option(help="Directory to write to.")],
     allow_host: Annotated[
         list[str] | None, typer.Option(help="Host (or host:port) that may be asked over plain http. Repeatable.")
     ] = None,
+    credentials: Annotated[
+        Path | None, typer.Option(help="Directory of a mounted Secret, a file per key: see docs/how-to/storage.md.")
+    ] = None,
+    pvc_dir: Annotated[Path, typer.Option(help="Directory of mounted claims, for pvc://.")] = Path("/mnt/pvc"),
     max_bytes: Annotated[int, typer.Option(help="Limit of all files together, bytes.")] = 2 << 30,
     attempts: Annotated[int, typer.Option(min=1, max=10, help="Attempts per file.")] = 5,
 ) -> None:
     """Fetches a model and verifies every byte: the init container of a model's pod."""
+    from sluice_model_server.credentials import read_credentials  # noqa: PLC0415
     from sluice_model_server.fetch import FetchLimits  # noqa: PLC0415
     from sluice_model_server.fetch import fetch as fetch_model  # noqa: PLC0415
 
     logs.configure("INFO")
     with _explained():
         limits = FetchLimits(max_bytes=max_bytes, attempts=attempts)
-        fetch_model(uri, digest, into, plain_http_hosts=allow_host or (), limits=limits)
+        fetch_model(
+            uri,
+            digest,
+            into,
+            plain_http_hosts=allow_host or (),
+            credentials=read_credentials(credentials) if credentials else None,
+            pvc_dir=pvc_dir,
+            limits=limits,
+        )
 
 
 @app.command()

@@ -3,7 +3,8 @@
 ModelServerError
 ├── ManifestError        manifest.json is not what it must be
 ├── FetchError           an address does not give what was asked for
-│   └── DigestMismatch   ... or gives other bytes
+│   ├── DigestMismatch   ... or gives other bytes
+│   └── Interrupted      ... or breaks off in the middle
 ├── UnsupportedFormat    pickle, joblib or an unknown format
 ├── UntrustedModel       the file holds types or structures that are not admitted
 ├── ModelBroken          the model cannot be loaded, crashes, or does not answer its probe
@@ -30,6 +31,10 @@ class DigestMismatch(FetchError):
         super().__init__(f"{where}: digest mismatch: expected {expected}, got {actual}")
 
 
+class Interrupted(FetchError):
+    """An answer broke off in the middle; another attempt may succeed."""
+
+
 class UnsupportedFormat(ModelServerError):
     """The model is in a format this server refuses, with the way to a supported one."""
 
@@ -43,7 +48,7 @@ class ModelBroken(ModelServerError):
 
 
 class RequestError(ModelServerError):
-    """A request that cannot be served; `status` is the HTTP status (4xx, or 503 while not ready)."""
+    """A request that cannot be served; `status` is the HTTP status (4xx, 503 while not ready, 504)."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)

@@ -13,6 +13,8 @@ from sluice_model_server.manifest import Column, Manifest
 Matrix = npt.NDArray[Any]
 LABEL: Final = "label"
 PROBABILITY: Final = "probability"
+_FLOAT64_MAX: Final = float(np.finfo(np.float64).max)
+_FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,12 @@ class Predictor:
             self._class_values = model.classes_
             self.classes = tuple(model.classes_.tolist())
         self.accepts_missing = False
+        self.largest = _FLOAT64_MAX
+
+    @property
+    def largest_square(self) -> float:
+        """The square of `largest` as far as a float can say it."""
+        return _FLOAT64_MAX if self.largest > _FLOAT32_MAX else _FLOAT32_MAX**2
 
     def predict(self, rows: Matrix) -> Prediction:
         """rows: rows x columns, float64, or object where a column is text. Raises what the estimator raises."""
@@ -53,11 +61,13 @@ class Predictor:
         return Prediction(self._class_values[probability.argmax(axis=1)], probability)
 
     def probe(self, manifest: Manifest) -> Prediction:
-        """Asks the model for the manifest's probe rows, and finds out whether it takes missing values.
+        """Asks the model for the manifest's probe rows, and finds out what numbers it takes: missing ones (NaN), and
+        any at all or only those of 32 bits, as trees (`largest`).
 
         Raises ModelBroken when it does not answer with one finite number or label per row.
         """
-        rows = self._matrix(manifest.probe or (tuple(0.0 if number else "" for number in self.numeric),))
+        probe = manifest.probe or (tuple(0.0 if number else "" for number in self.numeric),)
+        rows = self._matrix(probe)
         try:
             answer = self.predict(rows)
         except Exception as error:  # whatever it raises, it does not answer
@@ -65,12 +75,19 @@ class Predictor:
         numbers = answer.probability if answer.probability is not None else answer.label
         if len(answer.label) != len(rows) or (numbers.dtype.kind == "f" and not np.isfinite(numbers).all()):
             raise ModelBroken("the model answers its probe without one finite answer per row")
-        self.accepts_missing = self._takes(self._matrix([tuple(None if number else "" for number in self.numeric)]))
+        self.accepts_missing = self._takes(self._everywhere(None, probe[0]))
+        if any(self.numeric) and not self._takes(self._everywhere(2 * _FLOAT32_MAX, probe[0])):
+            self.largest = _FLOAT32_MAX
         return answer
+
+    def _everywhere(self, value: float | None, row: Sequence[Any]) -> Matrix:
+        """A probe row with this value in place of each number; its texts are ones that the model knows."""
+        return self._matrix([tuple(value if number else text for number, text in zip(self.numeric, row, strict=True))])
 
     def _takes(self, rows: Matrix) -> bool:
         try:
-            self.predict(rows)
+            with np.errstate(all="ignore"):  # whatever numpy would warn of here, no client asked for
+                self.predict(rows)
         except ValueError:
             return False
         return True

@@ -13,6 +13,7 @@ import uvicorn
 
 from sluice_model_server.app import ModelApp
 from sluice_model_server.faults import Faults
+from sluice_model_server.guard import Guard
 from sluice_model_server.isolation import check_in_child
 from sluice_model_server.lifecycle import Lifecycle
 from sluice_model_server.load import load_model
@@ -58,6 +59,7 @@ def serve(directory: Path, port: int, settings: Settings) -> None:
     """Loads the model and serves it until SIGTERM. Raises a ModelServerError when the model is not fit to serve."""
     # Process 1 of a container ignores SIGTERM unless it says otherwise; until uvicorn takes over, ending is enough.
     signal.signal(signal.SIGTERM, _end)
+    guard = Guard(settings.token_file) if settings.token_file else None
     load = partial(load_model, directory, max_bytes=settings.max_model_bytes)
     check_in_child(load, str(directory), seconds=settings.load_seconds)
     model = load()
@@ -72,7 +74,7 @@ def serve(directory: Path, port: int, settings: Settings) -> None:
             "this server misbehaves on purpose", plan=settings.faults.model_dump(), error_share=faults.error_share
         )
     config = uvicorn.Config(
-        ModelApp(model, settings, metrics, lifecycle, faults),
+        ModelApp(model, settings, metrics, lifecycle, faults, guard),
         host=settings.host,
         port=port,
         loop="uvloop",

@@ -1,5 +1,6 @@
 """What may be set from outside? Environment variables, all with the prefix SLUICE_MODEL_ but the two noted."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -15,6 +16,11 @@ class Settings(BaseSettings):
         whatever stands in front, else a request races with the close and is lost; Envoy's default is one hour.
     drain_seconds: time between SIGTERM (not ready from then on) and the end of accepting connections.
     finish_seconds: time given to requests still running after that.
+    request_seconds: time of one inference request, the upload of its body included.
+    max_in_flight: inference requests at once, each with a body in memory.
+    max_rows: rows of one request; a predict of many rows keeps all others waiting.
+    token_file: tokens of those who may ask, one a line; absent: everybody may.
+    log_requests: one line per inference request, never its data.
     """
 
     model_config = SettingsConfigDict(env_prefix="SLUICE_MODEL_", frozen=True, populate_by_name=True)
@@ -24,6 +30,11 @@ class Settings(BaseSettings):
     drain_seconds: Annotated[float, Field(ge=0, le=600)] = 0.0
     finish_seconds: Annotated[int, Field(ge=1, le=600)] = 20
     max_body_bytes: Annotated[int, Field(ge=1)] = 4 << 20
+    max_rows: Annotated[int, Field(ge=1)] = 4096
+    max_in_flight: Annotated[int, Field(ge=1)] = 512
+    request_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    token_file: Path | None = None
+    log_requests: bool = False
     max_model_bytes: Annotated[int, Field(ge=1)] = 2 << 30
     load_seconds: Annotated[int, Field(ge=1)] = 120
     log_level: str = "INFO"

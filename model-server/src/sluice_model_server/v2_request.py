@@ -1,36 +1,54 @@
 """What does an Open Inference Protocol V2 request ask of this model?"""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
+from sluice_model_server import binary
+from sluice_model_server.binary import BinarySection
 from sluice_model_server.errors import RequestError
 from sluice_model_server.manifest import Column
 from sluice_model_server.predictor import LABEL, PROBABILITY, Predictor
-from sluice_model_server.tensors import MAX_DIMENSIONS, read_tensor
+from sluice_model_server.tensors import MAX_DIMENSIONS, check_parameters, read_tensor
 
 MAX_ID_LENGTH = 256
+NO_LIMIT = 1 << 31
+"""More rows than a shape can say."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedOutput:
+    """An output to send. binary: behind the JSON instead of in it."""
+
+    name: str
+    binary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class InferenceRequest:
-    """id: the client's, or None. rows: rows x columns. outputs: names asked for, in that order."""
+    """id: the client's, or None. rows: rows x columns. outputs: those asked for, in that order."""
 
     id: str | None
     rows: npt.NDArray[Any]
-    outputs: tuple[str, ...]
+    outputs: tuple[RequestedOutput, ...]
 
 
-def parse_request(body: bytes, predictor: Predictor) -> InferenceRequest:
-    """Validates a request body against the protocol and the model's columns. Raises RequestError(400).
+def parse_request(
+    body: bytes, predictor: Predictor, *, json_length: bytes | None = None, max_rows: int = NO_LIMIT
+) -> InferenceRequest:
+    """Validates a request body against the protocol and the model's columns.
 
-    Inputs are either one tensor [rows, columns] or one tensor [rows] or [rows, 1] per column, found by name.
+    json_length: the header Inference-Header-Content-Length, when there are binary tensors. Inputs are either one
+    tensor [rows, columns] or one tensor [rows] or [rows, 1] per column, found by name.
+    Raises RequestError 400, or 413 above `max_rows` rows.
     """
+    text, section = (body, None) if json_length is None else binary.split(body, json_length)
     try:
-        document = orjson.loads(body)
+        document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise RequestError(400, f"the body is no JSON: {error}") from None
     if type(document) is not dict:
@@ -41,14 +59,20 @@ def parse_request(body: bytes, predictor: Predictor) -> InferenceRequest:
     inputs = document.get("inputs")
     if type(inputs) is not list or not inputs:
         raise RequestError(400, "inputs: must be a list of at least one tensor")
-    outputs = _outputs(document.get("outputs"), predictor)
+    outputs = _outputs(document.get("outputs"), predictor, binary=_asks(document, "binary_data_output", ""))
     columns = predictor.columns
     if len(inputs) > len(columns):
         raise RequestError(400, f"inputs: {len(inputs)} tensors for a model of {len(columns)} columns")
-    rows = _matrix(inputs, predictor) if _is_matrix(inputs, columns) else _by_column(inputs, predictor)
-    if not predictor.accepts_missing and _missing(rows, predictor):
-        raise RequestError(400, "inputs: this model takes no missing values (null)")
+    read = _matrix if _is_matrix(inputs, columns) else _by_column
+    rows = read(inputs, predictor, section, max_rows)
+    if section is not None:
+        section.finish()
     return InferenceRequest(identity, rows, outputs)
+
+
+def output_names(predictor: Predictor) -> tuple[str, ...]:
+    """What this model can be asked for, in the order in which it is sent by default."""
+    return (LABEL,) if predictor.classes is None else (LABEL, PROBABILITY)
 
 
 def _is_matrix(inputs: list[Any], columns: tuple[Column, ...]) -> bool:
@@ -57,67 +81,125 @@ def _is_matrix(inputs: list[Any], columns: tuple[Column, ...]) -> bool:
     return len(columns) > 1 or type(inputs[0]) is not dict or inputs[0].get("name") != columns[0].name
 
 
-def _matrix(inputs: list[Any], predictor: Predictor) -> npt.NDArray[Any]:
-    _, datatype, values = read_tensor(inputs[0], "inputs[0]")
+def _matrix(inputs: list[Any], predictor: Predictor, section: BinarySection | None, max_rows: int) -> npt.NDArray[Any]:
+    _, datatype, values = read_tensor(inputs[0], "inputs[0]", section)
     width = len(predictor.columns)
     if values.ndim != MAX_DIMENSIONS or values.shape[1] != width:
         raise RequestError(400, f"inputs[0].shape: must be [rows, {width}], or send one tensor per column")
-    text = datatype == "BYTES"
+    _limit(len(values), max_rows)
+    text = datatype.binary is None
     for column, number in zip(predictor.columns, predictor.numeric, strict=True):
         if number == text:
-            raise RequestError(400, f"inputs[0].datatype: column {column.name} is {column.datatype}, not {datatype}")
-    return values if text else values.astype(np.float64, copy=False)
+            raise RequestError(
+                400, f"inputs[0].datatype: column {column.name} is {column.datatype}, not {datatype.name}"
+            )
+    if text:
+        return values
+    rows = values.astype(np.float64, copy=False)
+    _check_numbers(rows, predictor, predictor.columns)
+    return rows
 
 
-def _by_column(inputs: list[Any], predictor: Predictor) -> npt.NDArray[Any]:
+def _by_column(
+    inputs: list[Any], predictor: Predictor, section: BinarySection | None, max_rows: int
+) -> npt.NDArray[Any]:
     tensors: dict[str, npt.NDArray[Any]] = {}
-    texts: dict[str, bool] = {}
     for index, tensor in enumerate(inputs):
         place = f"inputs[{index}]"
-        name, datatype, values = read_tensor(tensor, place)
+        name, _, values = read_tensor(tensor, place, section)
         if name in tensors:
             raise RequestError(400, f"{place}.name: {name} stands twice")
         if values.ndim == MAX_DIMENSIONS and values.shape[1] != 1:
             raise RequestError(400, f"{place}.shape: must be [rows] or [rows, 1], or send one tensor for all columns")
-        tensors[name], texts[name] = values.reshape(-1), datatype == "BYTES"
+        tensors[name] = values.reshape(-1)
     count = len(next(iter(tensors.values())))
+    _limit(count, max_rows)
     matrix = np.empty((count, len(predictor.columns)), dtype=np.float64 if predictor.all_numeric else object)
     for position, (column, number) in enumerate(zip(predictor.columns, predictor.numeric, strict=True)):
         if column.name not in tensors:
             raise RequestError(400, f"inputs: the tensor {column.name} is missing")
         values = tensors.pop(column.name)
-        if texts[column.name] == number:
+        if (values.dtype.kind == "O") == number:
             raise RequestError(400, f"inputs: the tensor {column.name} must be {column.datatype}")
         if len(values) != count:
             raise RequestError(400, f"inputs: the tensor {column.name} has {len(values)} rows, others have {count}")
+        if number and not predictor.all_numeric:
+            _check_numbers(values, predictor, (column,))
         matrix[:, position] = values
     if tensors:
         raise RequestError(400, f"inputs: the model has no column {next(iter(tensors))}")
+    if predictor.all_numeric:
+        _check_numbers(matrix, predictor, predictor.columns)
     return matrix
 
 
-def _missing(rows: npt.NDArray[Any], predictor: Predictor) -> bool:
-    if predictor.all_numeric:
-        return bool(np.isnan(rows).any())
-    return any(
-        bool(np.isnan(rows[:, position].astype(np.float64)).any())
-        for position, number in enumerate(predictor.numeric)
-        if number
-    )
+def _limit(rows: int, max_rows: int) -> None:
+    if rows > max_rows:
+        raise RequestError(
+            413, f"inputs: {rows} rows, more than {max_rows} at once (SLUICE_MODEL_MAX_ROWS); send several requests"
+        )
 
 
-def _outputs(outputs: Any, predictor: Predictor) -> tuple[str, ...]:
-    known = (LABEL,) if predictor.classes is None else (LABEL, PROBABILITY)
+def _check_numbers(values: npt.NDArray[Any], predictor: Predictor, columns: tuple[Column, ...]) -> None:
+    """Refuses what the model would raise on: a client's mistake must not count as the model's failure.
+
+    values: [rows, columns] or, for one column, [rows].
+    """
+    if values.dtype.kind != "f":
+        return
+    # Every |x| is at most the root of the sum of squares: one product instead of three passes. NaN compares as false.
+    with np.errstate(over="ignore"):
+        if np.vdot(values, values) <= predictor.largest_square:
+            return
+    if predictor.accepts_missing and not (np.abs(values) > predictor.largest).any():
+        return
+    for column, numbers in zip(columns, values.reshape(len(values), -1).T, strict=True):
+        missing = np.isnan(numbers)
+        if not predictor.accepts_missing and missing.any():
+            raise RequestError(
+                400,
+                f"inputs: column {column.name} is missing in row {missing.argmax()}; "
+                "this model takes no missing values (null, NaN)",
+            )
+        large = np.abs(numbers) > predictor.largest
+        if large.any():
+            raise RequestError(
+                400,
+                f"inputs: column {column.name} in row {large.argmax()} is beyond the numbers that this model takes, "
+                f"+-{predictor.largest:.6g}",
+            )
+
+
+def _outputs(outputs: Any, predictor: Predictor, *, binary: bool) -> tuple[RequestedOutput, ...]:
+    known = output_names(predictor)
     if outputs is None or outputs == []:
-        return known
+        return _all(known, binary=binary)
     if type(outputs) is not list:
         raise RequestError(400, "outputs: must be a list of objects with a name")
-    names: list[str] = []
+    requested: dict[str, RequestedOutput] = {}
     for index, output in enumerate(outputs):
+        place = f"outputs[{index}]"
         name: Any = output.get("name") if type(output) is dict else None
         if name not in known:
-            raise RequestError(400, f"outputs[{index}].name: must be one of {', '.join(known)}")
-        names.append(name)
-    if len(set(names)) != len(names):
-        raise RequestError(400, "outputs: a name stands twice")
-    return tuple(names)
+            raise RequestError(400, f"{place}.name: must be one of {', '.join(known)}")
+        if name in requested:
+            raise RequestError(400, f"outputs: a name stands twice: {name}")
+        requested[name] = RequestedOutput(name, _asks(output, "binary_data", f"{place}.", otherwise=binary))
+    return tuple(requested.values())
+
+
+@cache
+def _all(names: tuple[str, ...], *, binary: bool) -> tuple[RequestedOutput, ...]:
+    return tuple(RequestedOutput(name, binary) for name in names)
+
+
+def _asks(asking: dict[str, Any], parameter: str, place: str, *, otherwise: bool = False) -> bool:
+    """A boolean of the `parameters` of a request or of one of its outputs."""
+    parameters = asking.get("parameters")
+    if parameters is None:
+        return otherwise
+    check_parameters(parameters, f"{place}parameters")
+    value = parameters.get(parameter, otherwise)
+    if type(value) is not bool:
+        raise RequestError(400, f"{place}parameters.{parameter}: must be true or false")
+    return value

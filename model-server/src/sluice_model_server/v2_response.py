@@ -6,16 +6,18 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from sluice_model_server import __version__
+from sluice_model_server import __version__, binary
+from sluice_model_server.datatypes import datatype_of
 from sluice_model_server.load import ServedModel
 from sluice_model_server.predictor import LABEL, PROBABILITY, Prediction
+from sluice_model_server.v2_request import RequestedOutput
 
 SERVER_NAME = "sluice-model-server"
 
 
 def server_metadata() -> bytes:
     """GET /v2"""
-    return orjson.dumps({"name": SERVER_NAME, "version": __version__, "extensions": []})
+    return orjson.dumps({"name": SERVER_NAME, "version": __version__, "extensions": ["binary_tensor_data"]})
 
 
 def model_metadata(model: ServedModel) -> bytes:
@@ -44,31 +46,44 @@ def model_metadata(model: ServedModel) -> bytes:
     )
 
 
-def inference(model: ServedModel, identity: str, prediction: Prediction, outputs: tuple[str, ...]) -> bytes:
-    """The answer to one inference request. Data is flat, row by row."""
+def inference(
+    model: ServedModel, identity: str, prediction: Prediction, outputs: tuple[RequestedOutput, ...]
+) -> tuple[bytes, int | None]:
+    """The answer to one inference request, data row by row.
+
+    Returns the body, and the length of its JSON where binary tensors stand behind it, else None.
+    """
     values = {LABEL: prediction.label, PROBABILITY: prediction.probability}
-    return orjson.dumps(
+    behind: list[bytes] = []
+    tensors = [
+        _binary_tensor(output.name, array, behind) if output.binary else _tensor(output.name, array)
+        for output in outputs
+        if (array := values[output.name]) is not None
+    ]
+    text = orjson.dumps(
         {
             "model_name": model.manifest.name,
             "model_version": model.manifest.version,
             "id": identity,
-            "outputs": [_tensor(name, array) for name in outputs if (array := values[name]) is not None],
+            "outputs": tensors,
         }
     )
-
-
-def error(message: str) -> bytes:
-    """The protocol's error object."""
-    return orjson.dumps({"error": message})
+    return (b"".join((text, *behind)), len(text)) if behind else (text, None)
 
 
 def _tensor(name: str, array: npt.NDArray[Any]) -> dict[str, Any]:
     return {"name": name, "datatype": datatype_of(array), "shape": list(array.shape), "data": array.ravel().tolist()}
 
 
-def datatype_of(array: npt.NDArray[Any]) -> str:
-    """The V2 datatype of an output array; anything but booleans, integers and floats goes out as text."""
-    return {"b": "BOOL", "i": "INT64", "u": "INT64", "f": "FP64"}.get(array.dtype.kind, "BYTES")
+def _binary_tensor(name: str, array: npt.NDArray[Any], behind: list[bytes]) -> dict[str, Any]:
+    content = binary.encode(array)
+    behind.append(content)
+    return {
+        "name": name,
+        "datatype": datatype_of(array),
+        "shape": list(array.shape),
+        "parameters": {"binary_data_size": len(content)},
+    }
 
 
 def _label_datatype(model: ServedModel) -> str:

@@ -8,16 +8,18 @@ import typer
 import yaml
 
 from sluice.api import names as operator_names
-from sluice.api.v1alpha1 import Spec
+from sluice.api.v1alpha1 import ModelSource, SecretRef, Spec
 from sluice.core.analysis.questions import spellings
 from sluice.core.metrics import LATENCY_BOUNDS
-from sluice.core.rendering import DRAIN_SECONDS, GRACE_SECONDS, MODEL_DIR, pod_template
+from sluice.core.model_source import MODEL_DIR, PVC_DIR
+from sluice.core.rendering import DRAIN_SECONDS, GRACE_SECONDS, pod_template
 from sluice.core.revision import inputs_of
 from sluice.core.runtimes import Runtime
 from sluice_dev.generate import ROOT
 from sluice_model_server import names as server_names
 from sluice_model_server.app import ModelApp
 from sluice_model_server.cli import app
+from sluice_model_server.credentials import KEYS
 from sluice_model_server.faults import FaultPlan, Faults
 from sluice_model_server.lifecycle import Lifecycle
 from sluice_model_server.metrics import Metrics
@@ -70,6 +72,26 @@ def test_the_fetcher_understands_what_the_operator_tells_it(pod: dict[str, Any],
     assert (parameters["uri"], parameters["digest"]) == (spec.model.uri, spec.model.digest)
     assert str(parameters["into"]) == MODEL_DIR
     assert parameters["allow_host"] == ["store.models"]
+
+
+def test_the_fetcher_finds_a_claim_and_a_secret_where_the_pod_mounts_them(row: Runtime, spec: Spec) -> None:
+    """By the fetcher's own default for claims, and by the argument for the Secret."""
+    secret = {"name": "models-s3"}
+    for uri, more in (("pvc://models/m/manifest.json", {}), ("s3://models/m/manifest.json", {"secretRef": secret})):
+        model = ModelSource.model_validate({"uri": uri, "digest": spec.model.digest, **more})
+        changed = spec.model_copy(update={"model": model})
+        pod = pod_template("m", inputs_of(changed), row)["spec"]
+        (fetch,) = pod["initContainers"]
+        parameters = parsed(fetch["args"])
+        mounted = fetch["volumeMounts"][1]["mountPath"]
+        assert mounted == (str(parameters["credentials"]) if more else f"{parameters['pvc_dir']}/models")
+    assert str(PVC_DIR) == str(parameters["pvc_dir"])
+
+
+def test_a_secret_is_described_by_the_keys_that_the_fetcher_reads() -> None:
+    """`kubectl explain` names them all."""
+    described = SecretRef.model_fields["name"].description or ""
+    assert [key for key in KEYS if key not in described] == []
 
 
 def test_the_server_serves_from_the_folder_and_at_the_port_that_the_pod_has(pod: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from sluice_model_server.app import ModelApp
 from sluice_model_server.faults import FaultPlan, Faults
+from sluice_model_server.guard import Guard
 from sluice_model_server.lifecycle import Lifecycle
 from sluice_model_server.load import ServedModel
 from sluice_model_server.metrics import Metrics
@@ -81,6 +82,7 @@ def client(served: Callable[[str], ServedModel]) -> Callable[..., Client]:
             metrics.model(name=manifest.name, version=manifest.version, digest=loaded.digest, format=manifest.format)
             lifecycle.probed()
         plan = Faults(faults or FaultPlan(), background_error_share=configured.background_error_share, host="pod")
-        return Client(ModelApp(loaded, configured, metrics, lifecycle, plan), lifecycle)
+        guard = Guard(configured.token_file) if configured.token_file else None
+        return Client(ModelApp(loaded, configured, metrics, lifecycle, plan, guard), lifecycle)
 
     return make

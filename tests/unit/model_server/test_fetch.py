@@ -138,7 +138,7 @@ def test_limits_hold_before_a_file_is_fetched(store, models, tmp_path):
     [
         ("http://127.0.0.1:9/manifest.json", "plain http to 127.0.0.1 is not allowed"),
         ("ftp://models.example/manifest.json", "scheme 'ftp'"),
-        ("file:///etc/manifest.json", "scheme://host/path"),
+        ("file://host/etc/manifest.json", "must be file:///path"),
         ("https://models.example/model.skops", "must end in /manifest.json"),
         ("https://user:secret@models.example/manifest.json", "without user"),
         ("https://models.example:port/manifest.json", "no valid address"),

@@ -10,6 +10,9 @@ NAME_PATTERN: Final = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 NAME_LIMIT: Final = 32
 """Longest name of those, in characters: with more, Kubernetes cuts the names of pods that carry a revision."""
 
+SUBDOMAIN_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+"""Names of Secrets and of most objects of Kubernetes (RFC 1123)."""
+
 
 class Schema(BaseModel):
     """Base of every API object: camelCase outside, immutable inside, unknown fields left to the API server."""

@@ -7,7 +7,7 @@ structural schema cannot say stand beside their field as CEL; `crd.py` turns all
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from sluice.api.analysis import (
     DEFAULT_CHECKS,
@@ -22,8 +22,8 @@ from sluice.api.analysis import (
     VersusStable,
 )
 from sluice.api.quantities import Duration
-from sluice.api.rules import form, positive, validated
-from sluice.api.schema import NAME_PATTERN, Schema
+from sluice.api.rules import cel, form, positive, validated
+from sluice.api.schema import NAME_PATTERN, SUBDOMAIN_PATTERN, Schema
 from sluice.api.strategy import Canary, CanaryStep, Strategy
 from sluice.api.traffic import Gateway, ParentRef, PathMatch, RouteMatch, Traffic
 
@@ -52,22 +52,60 @@ __all__ = [
     "VersusStable",
 ]
 
-URI_PATTERN: Final = r"^https?://[^/\s?#@]+/[^\s?#]*manifest\.json$"
+URI_PATTERN: Final = (
+    r"^(https?://[^/\s?#@]+|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|pvc://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)"
+    r"/[^\s?#]*manifest\.json$"
+)
 DIGEST_PATTERN: Final = r"^sha256:[0-9a-f]{64}$"
+
+
+class SecretRef(Schema):
+    """A Secret of the same namespace, by its name. The operator never reads it: the pod mounts it."""
+
+    name: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=253,
+            pattern=SUBDOMAIN_PATTERN,
+            description="Name of the Secret. Keys: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, "
+            "AWS_REGION, AWS_ENDPOINT_URL for s3; token, or username and password, for https; ca.crt for a store "
+            "with a certificate authority of its own.",
+        ),
+    ]
 
 
 class ModelSource(Schema):
     """Where the model comes from, and the digest that it must have."""
+
+    model_config = ConfigDict(
+        json_schema_extra=validated(
+            cel(
+                "!has(self.secretRef) || self.uri.startsWith('https://') || self.uri.startsWith('s3://')",
+                "secretRef is for https and s3: a claim needs none, and over http it could be read on the way; "
+                "remove it or correct uri",
+            )
+        )
+    )
 
     uri: Annotated[
         str,
         Field(
             max_length=2048,
             pattern=URI_PATTERN,
-            description="Address of the model's manifest.json, which lists every file with its sha256. https, or http "
-            "for hosts that the operator's administrator allowed. Fetched in the pod, never by the operator.",
+            description="Address of the model's manifest.json, which lists every file with its sha256. "
+            "https://host/path, s3://bucket/key, pvc://claim/path in a PersistentVolumeClaim of the same namespace, or "
+            "http for hosts that the operator's administrator allowed. Fetched in the pod, never by the operator.",
             json_schema_extra=validated(
-                form(URI_PATTERN, "an http or https address ending in manifest.json, without user, query or fragment")
+                form(
+                    URI_PATTERN,
+                    "an http or https address, s3://bucket/key or pvc://claim/path ending in manifest.json, "
+                    "without user, query or fragment",
+                ),
+                cel(
+                    "!self.startsWith('pvc://') || !self.contains('/..')",
+                    "a path in a claim must not lead out of it; write it without ..",
+                ),
             ),
         ),
     ]
@@ -83,6 +121,15 @@ class ModelSource(Schema):
             ),
         ),
     ]
+    secret_ref: Annotated[
+        SecretRef | None,
+        Field(
+            description="Secret with the credentials for uri. Absent: for s3 the pod's own identity or a public "
+            "bucket, for https a store that lets everybody read.",
+            # Records of revisions may not change, and those of before this field have no null in its place.
+            exclude_if=lambda secret: secret is None,
+        ),
+    ] = None
 
 
 class RuntimeRef(Schema):

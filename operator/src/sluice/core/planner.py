@@ -105,17 +105,25 @@ def _with_move_told(s: Snapshot, spec: Spec, course: Course) -> Course:
     if stable is None or stable.revision != course.desired:
         return course
     inputs = s.revision(stable.revision).inputs
-    moved = spec.model.uri if inputs is not None and inputs.model.uri != spec.model.uri else None
+    moved = spec.model.uri if inputs is not None and inputs.model != spec.model else None
     if moved == stable.moved_to:
         return course
     status = course.status.model_copy(update={"stable": stable.model_copy(update={"moved_to": moved})})
     course = replace(course, status=status)
     if moved is None or inputs is None:
         return course
-    message = (
-        f"spec.model.uri is another address of the same model: pods of revision {stable.revision} still fetch it from "
-        f"{inputs.model.uri}; keep that address, or change spec.template (an annotation is enough) to roll it out"
-    )
+    if inputs.model.uri == spec.model.uri:
+        old = f"Secret {inputs.model.secret_ref.name}" if inputs.model.secret_ref else "no Secret"
+        message = (
+            f"spec.model.secretRef is another one for the same model: pods of revision {stable.revision} still fetch "
+            f"it with {old}; keep that, or change spec.template (an annotation is enough) to roll it out"
+        )
+    else:
+        message = (
+            f"spec.model.uri is another address of the same model: pods of revision {stable.revision} still fetch it "
+            f"from {inputs.model.uri}; keep that address, or change spec.template (an annotation is enough) to roll it "
+            "out"
+        )
     return course.tell("Warning", Reason.MODEL_MOVED, message)
 
 

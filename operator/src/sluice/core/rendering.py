@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from sluice.api import names
-from sluice.api.v1alpha1 import ModelSource
+from sluice.core import model_source
+from sluice.core.model_source import MODEL_DIR
 from sluice.core.revision import Inputs
 from sluice.core.runtimes import Runtime
 
 SERVER: Final = "model"
 """Name of the container that serves: a user's template refers to it."""
 FETCHER: Final = "fetch-model"
-MODEL_DIR: Final = "/mnt/model"
 DRAIN_SECONDS: Final = 10
 """preStop sleep: a pod goes on answering while gateways and kube-proxy learn that it leaves."""
 GRACE_SECONDS: Final = 60
@@ -57,14 +56,6 @@ def merge(base: Any, over: Any, key: str = "") -> Any:
     return over
 
 
-def fetch_arguments(model: ModelSource) -> list[str]:
-    """Arguments of the init container. The administrator's list was asked before a rollout began, so a host that is
-    reached over plain http here is one of it; the fetcher wants each by name."""
-    address = urlsplit(model.uri)
-    allowed = ["--allow-host", address.hostname] if address.scheme == "http" and address.hostname else []
-    return ["fetch", "--uri", model.uri, "--digest", model.digest, "--into", MODEL_DIR, *allowed]
-
-
 def pod_template(owner: str, inputs: Inputs, runtime: Runtime) -> dict[str, Any]:
     """The pod template of a revision of the ModelDeployment `owner`."""
     mount = {"name": "model", "mountPath": MODEL_DIR}
@@ -91,10 +82,10 @@ def pod_template(owner: str, inputs: Inputs, runtime: Runtime) -> dict[str, Any]
                 {
                     "name": FETCHER,
                     "image": runtime.fetcher_for(inputs.runtime.version),
-                    "args": fetch_arguments(inputs.model),
+                    "args": model_source.fetch_arguments(inputs.model),
                     "securityContext": _RESTRICTED,
                     "resources": _SMALL,
-                    "volumeMounts": [mount],
+                    "volumeMounts": [mount, *model_source.mounts(inputs.model)],
                     "terminationMessagePolicy": "FallbackToLogsOnError",
                 }
             ],
@@ -127,7 +118,11 @@ def pod_template(owner: str, inputs: Inputs, runtime: Runtime) -> dict[str, Any]
                     "terminationMessagePolicy": "FallbackToLogsOnError",
                 }
             ],
-            "volumes": [{"name": "model", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}],
+            "volumes": [
+                {"name": "model", "emptyDir": {}},
+                {"name": "tmp", "emptyDir": {}},
+                *model_source.volumes(inputs.model),
+            ],
         },
     }
     own = {

@@ -169,7 +169,8 @@ def _rendered(s: Snapshot, spec: Spec, revision: str) -> str | None:
 
 
 def could_be_mended(s: Snapshot, spec: Spec, revision: str) -> bool:
-    """Is it a candidate that could not start, which today's template may mend: another model.uri, a corrected runtime?
+    """Is it a candidate that could not start, which today's template may mend: another address or Secret of the model,
+    a corrected runtime?
 
     Only one that never had traffic and has no ready pod. Everything else keeps the template it was made with, so that
     an upgrade restarts nothing.
@@ -177,7 +178,7 @@ def could_be_mended(s: Snapshot, spec: Spec, revision: str) -> bool:
     candidate, facts = s.status.candidate, s.revision(revision)
     if candidate is None or candidate.revision != revision or candidate.exposed_at or facts.ready_pods:
         return False
-    moved = facts.inputs is not None and facts.inputs.model.uri != spec.model.uri
+    moved = facts.inputs is not None and facts.inputs.model != spec.model
     unmade = ("Deployment", children.child_name(s.identity.name, revision)) in s.refusals
     return moved or unmade or bool(facts.trouble) or any(pod.trouble for pod in facts.pods)
 

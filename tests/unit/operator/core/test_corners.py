@@ -125,6 +125,19 @@ def test_another_address_of_what_serves_is_told_and_restarts_nothing() -> None:
     assert [a for a in decide(later).actions if isinstance(a, Announce)] == []
 
 
+def test_another_secret_for_what_serves_is_told_and_restarts_nothing() -> None:
+    uri, digest = "https://models.example/a/manifest.json", f"sha256:{'a' * 64}"
+    given = scene(
+        spec=spec_of("a", model={"uri": uri, "digest": digest, "secretRef": {"name": "new"}}),
+        status=status_of(None),
+        route=route_of({STABLE: 100}),
+    )
+    [told] = [a for a in decide(given).actions if isinstance(a, Announce)]
+    assert told.reason == Reason.MODEL_MOVED
+    assert "spec.model.secretRef is another one" in told.message
+    assert "with no Secret" in told.message
+
+
 # --- the API server refuses --------------------------------------------------------------------------------------
 
 

@@ -89,6 +89,52 @@ def test_the_pod_may_do_nothing_it_need_not() -> None:
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
 
 
+def of_model(**model: Any) -> dict[str, Any]:
+    pod: dict[str, Any] = rendered(model={"digest": f"sha256:{'a' * 64}", **model})["spec"]
+    return pod
+
+
+def test_a_model_in_the_open_needs_no_volume_but_its_own() -> None:
+    pod = of_model(uri="s3://models/a/manifest.json")
+    assert [volume["name"] for volume in pod["volumes"]] == ["model", "tmp"]
+    assert [mount["name"] for mount in pod["initContainers"][0]["volumeMounts"]] == ["model"]
+
+
+def test_a_claim_is_mounted_read_only_where_the_fetcher_looks_and_nowhere_else() -> None:
+    pod = of_model(uri="pvc://shared.models/a/manifest.json")
+    assert pod["volumes"][2:] == [
+        {"name": "model-source", "persistentVolumeClaim": {"claimName": "shared.models", "readOnly": True}}
+    ]
+    mount = {"name": "model-source", "mountPath": "/mnt/pvc/shared.models", "readOnly": True}
+    assert pod["initContainers"][0]["volumeMounts"][1:] == [mount]
+    assert "model-source" not in [mount["name"] for mount in pod["containers"][0]["volumeMounts"]]
+
+
+def test_a_secret_is_mounted_by_its_name_for_the_fetcher_alone() -> None:
+    pod = of_model(uri="s3://models/a/manifest.json", secretRef={"name": "models-s3"})
+    secret = {"secretName": "models-s3", "optional": True, "defaultMode": 0o440}
+    assert pod["volumes"][2:] == [{"name": "model-credentials", "secret": secret}]
+    (fetch,), (server,) = pod["initContainers"], pod["containers"]
+    mount = {"name": "model-credentials", "mountPath": "/mnt/credentials", "readOnly": True}
+    assert fetch["volumeMounts"][1:] == [mount]
+    assert fetch["args"][-2:] == ["--credentials", "/mnt/credentials"]
+    assert "model-credentials" not in [mount["name"] for mount in server["volumeMounts"]]
+    assert pod["securityContext"]["fsGroup"] == 65532  # by which the fetcher may read it
+
+
+def test_neither_address_nor_secret_is_part_of_the_revision_and_old_records_stay_as_they_are() -> None:
+    plain = inputs_of(spec_of("a"))
+    model = {"uri": "s3://models/a/manifest.json", "digest": plain.model.digest, "secretRef": {"name": "models-s3"}}
+    moved = inputs_of(spec_of("a", model=model))
+    assert moved.revision == plain.revision
+    assert plain.model_dump(mode="json", by_alias=True)["model"] == {
+        "uri": "https://models.example/a/manifest.json",
+        "digest": plain.model.digest,
+    }
+    assert moved.model_dump(mode="json", by_alias=True)["model"] == model
+    assert type(moved).model_validate(moved.model_dump(mode="json", by_alias=True)) == moved
+
+
 def test_it_goes_on_answering_while_gateways_learn_that_it_leaves() -> None:
     pod = rendered()["spec"]
     sleep = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]

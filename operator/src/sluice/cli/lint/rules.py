@@ -69,6 +69,16 @@ def _between_0_and_100(value: Any) -> Iterator[Breach]:
         yield _HERE
 
 
+def _secret_reaches(value: Any) -> Iterator[Breach]:
+    if "secretRef" in value and not value["uri"].startswith(("https://", "s3://")):
+        yield _HERE
+
+
+def _inside_claim(value: Any) -> Iterator[Breach]:
+    if value.startswith("pvc://") and "/.." in value:
+        yield _HERE
+
+
 def _parents_differ(value: Any) -> Iterator[Breach]:
     if any(parent in value[:number] for number, parent in enumerate(value)):
         yield _HERE
@@ -177,6 +187,9 @@ SHARED: Final[Mapping[str, Rule]] = {
 RULES: Final[Mapping[str, Rule]] = {
     "metadata.name must be at most 32 characters: lower-case letters, digits and '-', beginning with a letter and "
     "ending with a letter or digit; longer names make Kubernetes cut the names of pods": _name,
+    "secretRef is for https and s3: a claim needs none, and over http it could be read on the way; "
+    "remove it or correct uri": _secret_reaches,
+    "a path in a claim must not lead out of it; write it without ..": _inside_claim,
     "parentRefs names the same listener twice; remove one of the two": _parents_differ,
     "value must be a plain path: no empty, '.' or '..' elements and no encoded slash, e.g. /v2/models": _plain_path,
     "canary is set but type names another strategy; set only the member that type names": _strategy_member,
