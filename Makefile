@@ -156,6 +156,10 @@ bench-latency: $(ENV)  ## Versions that are 50, 30, 20% slower than stable: how 
 bench-scale: $(ENV)  ## 1, 100 and 1,000 rollouts at once, without a cluster: questions and milliseconds of a tick. Writes build/bench/scale.json.
 	@$(PYTHON) -m sluice_dev.scale
 
+.PHONY: bench-restart
+bench-restart: $(ENV)  ## A restart of the operator in a rollout of 24 h, with a checkpoint and without, and in 500 random worlds. Writes build/bench/restart.json.
+	@$(PYTHON) -m sluice_dev.restart
+
 .PHONY: pictures
 pictures: $(ENV)  ## Draw the pictures of docs/ that are simulated.
 	@$(PYTHON) -m sluice_dev.decisions.example

@@ -26,6 +26,7 @@ from sluice.api import names
 from sluice.ports import Unavailable
 from sluice.runtime import health, logs
 from sluice.runtime.cache import Cache
+from sluice.runtime.engine import engine_version
 from sluice.runtime.failpoint import Failpoint
 from sluice.runtime.handlers import registry_for, settings_for
 from sluice.runtime.intake import Intake, Watched
@@ -88,7 +89,9 @@ class Operator:
         self.cache = Cache(_SELECTORS)
         self.queue = WorkQueue(self.clock, settings.workers, self.telemetry)
         source = PrometheusSource(settings.prometheus_url, settings.prometheus_timeout, settings.prometheus_access_path)
-        self.poller = Poller(source, self.clock, lambda key, urgent: self.queue.add(cast(Key, key), urgent))
+        self.poller = Poller(
+            source, self.clock, lambda key, urgent: self.queue.add(cast(Key, key), urgent), engine_version()
+        )
         self.runtimes = RuntimeTable(settings.runtimes_path)
         self.lease = Lease(
             self.cluster,

@@ -26,6 +26,14 @@ log = structlog.get_logger(__name__)
 WORDS_EVERY: Final = timedelta(minutes=1)
 """Counts and sentences in the status are at most this old; what matters is written at once."""
 
+CHECKPOINT_EVERY: Final = timedelta(minutes=5)
+"""A status that is written anyway takes a new checkpoint along when the last one is so old. After a restart as much is
+read again at most, which is one answer a metric (poller.PIECE); each costs etcd some kilobytes."""
+
+CHECKPOINT_ALONE: Final = timedelta(minutes=30)
+"""A status without anything else to say is written for its checkpoint when that is so old: a rollout that waits through
+a night without requests has nothing to write, and a restart in the morning would read all of it again."""
+
 URGENT_RETRY: Final = timedelta(milliseconds=200)
 """Taking traffic back is tried again at this pace, however often it failed: no backoff while users get bad answers."""
 
@@ -65,8 +73,12 @@ class Execute(Protocol):
 class Evidence(Protocol):
     """Watches the metrics of running rollouts."""
 
-    def track(self, key: Key, subject: Subject) -> None:
-        """Begin to watch; the same subject again changes nothing."""
+    def track(self, key: Key, subject: Subject, checkpoint: str | None = None) -> None:
+        """Begin to watch; the same subject again changes nothing. checkpoint: to go on from."""
+        ...
+
+    def checkpoint(self, key: Key) -> str | None:
+        """What a later process goes on from; None where there is nothing to go on from yet."""
         ...
 
     def untrack(self, key: Key) -> None:
@@ -114,7 +126,9 @@ class Reconciler:
         ready: Callable[[], bool],
         runtimes: Callable[[], Mapping[str, Runtime]],
         allowed_http_hosts: frozenset[str] = frozenset(),
+        checkpoint_every: timedelta = CHECKPOINT_EVERY,
     ) -> None:
+        self._checkpoint_every = checkpoint_every
         self._store = store
         self._gather = gather
         self._execute = execute
@@ -126,6 +140,8 @@ class Reconciler:
         self._allowed_http_hosts = allowed_http_hosts
         self._refusals: dict[Key, Refusals] = {}
         self._wrote: dict[Key, datetime] = {}
+        self._saved: dict[Key, datetime] = {}
+        """When a checkpoint was last asked for."""
         self._had_weight: dict[Key, dict[str, datetime]] = {}
 
     async def __call__(self, key: Key) -> timedelta | None:
@@ -166,6 +182,7 @@ class Reconciler:
         self._reporter.forget(key)
         self._refusals.pop(key, None)
         self._wrote.pop(key, None)
+        self._saved.pop(key, None)
         self._had_weight.pop(key, None)
 
     def _look(self, key: Key, resource: Object, refusals: Refusals) -> Snapshot:
@@ -224,6 +241,7 @@ class Reconciler:
                 largest_share=largest_share(stages_of(spec)),
                 alpha=float(spec.analysis.false_rollback),
             ),
+            candidate.checkpoint,
         )
         return ""
 
@@ -243,8 +261,23 @@ class Reconciler:
         """Write the status: at once when something happened, else not more than once a minute."""
         old, now = snapshot.status, snapshot.now
         due = now - self._wrote.get(key, now) >= WORDS_EVERY
-        if status != old and (due or significant(status) != significant(old)):
+        writing = status != old and (due or significant(status) != significant(old))
+        if (checkpoint := self._checkpoint(key, snapshot, status, writing)) and status.candidate:
+            candidate = status.candidate.model_copy(update={"checkpoint": checkpoint})
+            status, writing = status.model_copy(update={"candidate": candidate}), True
+        if writing:
             await self._execute.write_status(snapshot, status)
             self._wrote[key] = now
         self._wrote.setdefault(key, now)
         self._reporter.rollout(key, status, snapshot.observation.checks if status.candidate else ())
+
+    def _checkpoint(self, key: Key, snapshot: Snapshot, status: Status, writing: bool) -> str | None:
+        """A new checkpoint of the evidence, if it is time for one. writing: the status is written anyway."""
+        watched, now = snapshot.status.candidate, snapshot.now
+        if watched is None or status.candidate is None or status.candidate.started_at != watched.started_at:
+            return None  # what is watched is not, or no longer, this candidate
+        tried = self._saved.setdefault(key, now - self._checkpoint_every)
+        if now - tried < (self._checkpoint_every if writing else CHECKPOINT_ALONE):
+            return None
+        self._saved[key] = now
+        return self._evidence.checkpoint(key)
