@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from sluice.runtime.reconcile import CHECKPOINT_EVERY
+from sluice.runtime.checkpoints import CHECKPOINT_EVERY
 from sluice_dev.bench.figures import Result, Target, spread
 from sluice_dev.cluster.layout import Layout
 from sluice_dev.restart.replay import KEY, NO_EVIDENCE, Comparison, Operator, compare
@@ -23,7 +23,7 @@ from sluice_dev.restart.same import differences
 from sluice_dev.restart.worlds import World, long_world
 
 DAY: Final = 24 * 3600.0
-INTERVAL: Final = 2.0
+INTERVAL: Final = 5.0
 """Seconds between two scrapes of a pod."""
 WORLDS: Final = 500
 SECONDS: Final = 5.0

@@ -19,20 +19,13 @@ from sluice.core.snapshot import Snapshot
 from sluice.core.stages import largest_share
 from sluice.core.strategies import stages_of
 from sluice.ports import Clock, ClusterError, Object, Refused, Store
+from sluice.runtime.checkpoints import CHECKPOINT_EVERY, Checkpoints
 from sluice.runtime.schedule import Key
 
 log = structlog.get_logger(__name__)
 
 WORDS_EVERY: Final = timedelta(minutes=1)
 """Counts and sentences in the status are at most this old; what matters is written at once."""
-
-CHECKPOINT_EVERY: Final = timedelta(minutes=5)
-"""A status that is written anyway takes a new checkpoint along when the last one is so old. After a restart as much is
-read again at most, which is one answer a metric (poller.PIECE); each costs etcd some kilobytes."""
-
-CHECKPOINT_ALONE: Final = timedelta(minutes=30)
-"""A status without anything else to say is written for its checkpoint when that is so old: a rollout that waits through
-a night without requests has nothing to write, and a restart in the morning would read all of it again."""
 
 URGENT_RETRY: Final = timedelta(milliseconds=200)
 """Taking traffic back is tried again at this pace, however often it failed: no backoff while users get bad answers."""
@@ -128,7 +121,6 @@ class Reconciler:
         allowed_http_hosts: frozenset[str] = frozenset(),
         checkpoint_every: timedelta = CHECKPOINT_EVERY,
     ) -> None:
-        self._checkpoint_every = checkpoint_every
         self._store = store
         self._gather = gather
         self._execute = execute
@@ -140,8 +132,7 @@ class Reconciler:
         self._allowed_http_hosts = allowed_http_hosts
         self._refusals: dict[Key, Refusals] = {}
         self._wrote: dict[Key, datetime] = {}
-        self._saved: dict[Key, datetime] = {}
-        """When a checkpoint was last asked for."""
+        self._checkpoints = Checkpoints(checkpoint_every)
         self._had_weight: dict[Key, dict[str, datetime]] = {}
 
     async def __call__(self, key: Key) -> timedelta | None:
@@ -182,7 +173,7 @@ class Reconciler:
         self._reporter.forget(key)
         self._refusals.pop(key, None)
         self._wrote.pop(key, None)
-        self._saved.pop(key, None)
+        self._checkpoints.forget(key)
         self._had_weight.pop(key, None)
 
     def _look(self, key: Key, resource: Object, refusals: Refusals) -> Snapshot:
@@ -273,11 +264,7 @@ class Reconciler:
 
     def _checkpoint(self, key: Key, snapshot: Snapshot, status: Status, writing: bool) -> str | None:
         """A new checkpoint of the evidence, if it is time for one. writing: the status is written anyway."""
-        watched, now = snapshot.status.candidate, snapshot.now
+        watched = snapshot.status.candidate
         if watched is None or status.candidate is None or status.candidate.started_at != watched.started_at:
             return None  # what is watched is not, or no longer, this candidate
-        tried = self._saved.setdefault(key, now - self._checkpoint_every)
-        if now - tried < (self._checkpoint_every if writing else CHECKPOINT_ALONE):
-            return None
-        self._saved[key] = now
-        return self._evidence.checkpoint(key)
+        return self._evidence.checkpoint(key) if self._checkpoints.due(key, snapshot.now, writing) else None
