@@ -57,12 +57,15 @@ class FakePrometheus:
         self._random = random
         self._targets: dict[tuple[str, str], Target] = {}
         self.mood = Mood.WELL
+        self.forgot_at = 0.0
+        """When it last lost its storage."""
         self.answered_at = 0.0
         """When it last answered a question with what it had."""
         server.listeners.append(self._heard)
 
     def forget(self) -> None:
         """Its storage is lost."""
+        self.forgot_at = self._agenda.now
         for target in self._targets.values():
             target.times.clear()
             target.values.clear()
@@ -113,9 +116,12 @@ class FakePrometheus:
         await asyncio.sleep(self._random.uniform(0.002, 0.03))
         if self.mood is Mood.DOWN:
             raise ProviderError("connection refused")
-        metric, namespace, pod, window, step = _parsed(promql)
-        until = (at or self._clock.now()).timestamp()
         self.answered_at = self._agenda.now
+        return self.tell(promql, (at or self._clock.now()).timestamp())
+
+    def tell(self, promql: str, until: float) -> tuple[Series, ...]:
+        """What it has, in whatever mood it is."""
+        metric, namespace, pod, window, step = _parsed(promql)
         return tuple(
             series
             for key, target in self._targets.items()

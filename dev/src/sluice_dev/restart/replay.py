@@ -14,8 +14,8 @@ from sluice_dev.restart.worlds import START, World, random_world
 
 KEY: Final = "flights"
 ENGINE: Final = "this one"
-NO_EVIDENCE: Final = frozenset({"_joined", "_candidates", "backwards"})
-"""When it began to ask, a cache, and how many samples of another Prometheus were met, each as often as it was read."""
+NO_EVIDENCE: Final = frozenset({"_joined", "resumed_from", "_candidates", "backwards"})
+"""When and where it began, a cache, and how many samples of another Prometheus were met, each as often as it was read."""
 OF_THE_MOMENT: Final = frozenset({"peak", "peak_c"})
 """Where samples come out of order, the largest evidence may be that of a moment at which some were still missing. A
 checkpoint keeps it; but what comes after the checkpoint is read at once, without such moments."""

@@ -85,6 +85,8 @@ class Judge:
         self._candidates: dict[str, bool] = {}
         """Names of pods, and whether they are the candidate's."""
         self._answered = Ledger()
+        self.resumed_from: float | None = None
+        """Up to when another judge had read its metrics, from whose checkpoint this one went on; None: from none."""
 
     @property
     def backwards(self) -> int:
@@ -209,6 +211,7 @@ class Judge:
         self._pod_starts = dict(zip(saved.words["pods"], saved.numbers["pods"].tolist(), strict=True))
         for name, part in self._parts.items():
             part.restore(saved.part(name))
+        self.resumed_from = self.known_until
         settle([self])
 
     @property
