@@ -127,7 +127,7 @@ class Counted(ABC):
         return [test for test in (self.maximum, self.comparison) if test is not None]
 
     def save(self) -> Saved:
-        """All that it knows."""
+        """All that it knows. A check that cannot be saved raises TypeError here: its rollout has no checkpoint then."""
         saved = Saved(words={"faults": tuple(word for fault in self._faults.items() for word in fault)})
         saved.note("observed", list(self.observed.values()))
         for name, part in self._parts.items():
@@ -149,7 +149,7 @@ class Counted(ABC):
 
     @property
     def _parts(self) -> dict[str, MaximumTest | WarmUp]:
-        """What else has a state of its own."""
+        """What has a state of its own beside the comparison."""
         return {} if self.maximum is None else {"maximum": self.maximum}
 
     def _halved(self, values: list[float]) -> float:
