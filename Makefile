@@ -191,6 +191,10 @@ bench-drain: $(ENV)  ## Model servers are told to end under 500 requests/s, 50 t
 bench-soak: $(ENV)  ## A model server at full speed for 30 minutes (MINUTES=n): does it fail or grow? Writes build/bench/soak.json.
 	@$(PYTHON) -m sluice_dev.serving soak --minutes $(MINUTES)
 
+.PHONY: bench-restart
+bench-restart: $(ENV)  ## A restart of the operator in a rollout of 24 h, with a checkpoint and without, and in 500 random worlds. Writes build/bench/restart.json.
+	@$(PYTHON) -m sluice_dev.restart
+
 .PHONY: pictures
 pictures: $(ENV)  ## Draw the pictures of docs/ that are simulated.
 	@$(PYTHON) -m sluice_dev.decisions.example

@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from sluice.api.status import (
+    CHECKPOINT_LIMIT,
     CandidateStatus,
     CheckStatus,
     ConditionStatus,
@@ -53,6 +54,7 @@ FULL = Status(
         last_exit_at=NOW,
         retreated="Blind",
         checks="c0ffee00",
+        checkpoint="1." + "A" * (CHECKPOINT_LIMIT - 2),
         stage=StageStatus(
             index=1,
             name="quarter",

@@ -34,6 +34,8 @@ class People:
         self.desired: Model | None = None
         self.replicas = scenario.replicas
         self.paused = False
+        self.strict = True
+        """Do they tolerate few errors?"""
 
     def asked_for(self, moment: float) -> tuple[float, str | None, bool]:
         """(since when, revision, paused) that they asked for at this moment."""
@@ -59,6 +61,8 @@ class People:
             self.desired = model
         elif move.what == "scale":
             self.replicas = move.argument
+        elif move.what == "recheck":
+            self.strict = not self.strict
         elif move.what in ("pause", "resume"):
             self.paused = move.what == "pause"
         if self.desired is None:
@@ -84,11 +88,12 @@ class People:
 
     def _checks(self) -> dict[str, Any]:
         """Fixed maxima; or a comparison with stable too, which alone takes longer while nobody knows the noise."""
-        rate: dict[str, Any] = {"max": "5%"}
+        rate: dict[str, Any] = {"max": "5%" if self.strict else "10%"}
         latency: dict[str, Any] = {"slo": "1s", "maxShareAbove": "5%", "warmUp": "0s"}
         more: dict[str, Any] = {}
         if self._scenario.versus:
-            rate["versusStable"] = latency["versusStable"] = {}
+            rate["versusStable"] = {} if self.strict else {"ratio": "2"}
+            latency["versusStable"] = {}
             # the margin over stable takes thousands of requests: after a while the rest of the evidence is enough
             more = {"evidenceDeadline": "15s", "onDeadline": "Promote"}
         errors = {"name": "errors", "type": "Rate", "rate": rate}

@@ -32,8 +32,10 @@ choice = _module("core.choice")
 counted = _module("core.analysis.counted")
 outcomes = _module("core.analysis.outcomes")
 questions = _module("core.analysis.questions")
+checkpoint, comparison = _module("core.analysis.checkpoint"), _module("core.analysis.comparison")
 exits = _module("core.exits")
 hazards = _module("core.hazards")
+judge = _module("core.analysis.judge")
 ledger = _module("core.ledger")
 planner = _module("core.planner")
 retreat = _module("core.retreat")
@@ -80,6 +82,8 @@ def about(*faults: str, **focus: Any) -> Worlds:
     return partial(focused, focus=Focus(faults, **focus))
 
 
+SLOW_STEPS: Final = ((10, 12, 30), (50, 12, 40))
+"""Long enough for a checkpoint and a restart in the middle of a rollout."""
 BAD = (Behaviour.ERRORS, Behaviour.SLOW, Behaviour.EXITS)
 
 
@@ -332,6 +336,38 @@ def _gateway_need_not_be_seen(patch: Patch) -> None:
     patch.setattr(questions.Subject, "rests_on_gateway", False)
 
 
+def _counters_are_older(patch: Patch) -> None:
+    """A checkpoint has the evidence of now, and the newest samples of when the one before it was taken."""
+    real, before = judge.Judge.save, {}
+
+    def save(self: Any) -> Any:
+        saved = real(self)
+        if saved is not None:
+            old = {name: part for name, part in saved.numbers.items() if name.startswith(("counters/", "read_until"))}
+            words = {name: part for name, part in saved.words.items() if name.startswith("counters/")}
+            older, older_words = before.get(id(self), ({}, {}))
+            before[id(self)] = old, words
+            saved.numbers.update(older)
+            saved.words.update(older_words)
+        return saved
+
+    patch.setattr(judge.Judge, "save", save)
+
+
+def _without_epochs(patch: Patch) -> None:
+    """The wealth is saved, and not how often new mass has entered."""
+    real = comparison.Comparison.save
+
+    def save(self: Any) -> Any:
+        saved = real(self)
+        for name in ("state/epochs", "state/slowdown/epochs"):
+            if name in saved.numbers:
+                saved.numbers[name] = 0 * saved.numbers[name]
+        return saved
+
+    patch.setattr(comparison.Comparison, "save", save)
+
+
 BUGS: Final = (
     Bug("the route is written last in a rollback", _route_last, frozenset({3})),
     Bug("the status is written before the route", _status_first, frozenset({3, 4, 6, 7})),
@@ -447,6 +483,24 @@ BUGS: Final = (
     Bug("the operator writes metadata of the resource", _metadata_written, frozenset({8})),
     Bug("nobody looks again", _never_looks_again, frozenset({5, 7})),
     Bug("steps are skipped", _steps_skipped, frozenset({5, 7}), about()),
+    Bug(
+        "samples are counted twice after a restart",
+        _counters_are_older,
+        frozenset({7}),
+        about("operator-killed", at=(12, 30), steps=SLOW_STEPS),
+    ),
+    Bug(
+        "a checkpoint of other checks is gone on from",
+        lambda patch: patch.setattr(checkpoint, "basis_of", lambda *_: {}),
+        frozenset({7}),
+        about(verbs=("recheck", "recheck", "recheck"), steps=((10, 4, 30), (50, 12, 40)), versus=True),
+    ),
+    Bug(
+        "epochs are not in the checkpoint",
+        _without_epochs,
+        frozenset({7}),
+        about("operator-killed", at=(50, 65), steps=((10, 30, 30), (50, 30, 40)), versus=True),
+    ),
 )
 
 

@@ -23,7 +23,7 @@ from sluice.runtime.cache import Cache
 from sluice.runtime.intake import Intake, Watched
 from sluice.runtime.poller import Poller
 from sluice.runtime.queue import WorkQueue
-from sluice.runtime.reconcile import Reconciler
+from sluice.runtime.reconcile import Policy, Reconciler
 from sluice.runtime.relist import Relister
 from sluice.runtime.schedule import Key
 
@@ -35,6 +35,8 @@ WATCHED: Final = tuple(
     if row.name not in ("Event", "Lease")
 )
 SYSTEM: Final = "sluice-system"
+CHECKPOINT_EVERY: Final = timedelta(seconds=2)
+"""A rollout takes half a minute here, and a few writes of its status."""
 
 
 class Killed(BaseException):
@@ -101,7 +103,7 @@ class Process:
         self._slices: dict[str, tuple[int, str, int]] = {}
         self.cache = Cache([w.kind for w in WATCHED])
         self.queue = WorkQueue(clock, 2, None, random.random)
-        self.poller = Poller(metrics, clock, self.queue.add)  # type: ignore[arg-type]
+        self.poller = Poller(metrics, clock, self.queue.add, "this one")  # type: ignore[arg-type]
         self.lease = Lease(
             self.link, clock, namespace=SYSTEM, name="sluice-operator", identity=name, on_change=self._leads
         )
@@ -128,6 +130,7 @@ class Process:
             clock=clock,
             ready=lambda: self.lease.held() and self.cache.synced(),
             runtimes=lambda: runtimes,
+            policy=Policy(checkpoint_every=CHECKPOINT_EVERY),
         )
         self._tasks = [
             loop.create_task(part)

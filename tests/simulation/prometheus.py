@@ -69,6 +69,8 @@ class FakePrometheus:
         self._random = random
         self._targets: dict[tuple[str, str], Target] = {}
         self.mood = Mood.WELL
+        self.forgot_at = 0.0
+        """When it last lost its storage."""
         self.answered_at = 0.0
         """When it last answered a question with what it had."""
         self.proxies_unseen = False
@@ -82,6 +84,7 @@ class FakePrometheus:
 
     def forget(self) -> None:
         """Its storage is lost."""
+        self.forgot_at = self._agenda.now
         for target in self._targets.values():
             target.times.clear()
             target.values.clear()
@@ -142,9 +145,12 @@ class FakePrometheus:
         await asyncio.sleep(self._random.uniform(0.002, 0.03))
         if self.mood is Mood.DOWN:
             raise ProviderError("connection refused")
-        metric, namespace, pod, window, step, route = _parsed(promql)
-        until = (at or self._clock.now()).timestamp()
         self.answered_at = self._agenda.now
+        return self.tell(promql, (at or self._clock.now()).timestamp())
+
+    def tell(self, promql: str, until: float) -> tuple[Series, ...]:
+        """What it has, in whatever mood it is."""
+        metric, namespace, pod, window, step, route = _parsed(promql)
         if route:
             return tuple(self._of_proxies(metric, until - window, until, step))
         return tuple(

@@ -180,6 +180,10 @@ def _mixed(seed: int) -> Scenario:
     )
 
 
+HOLDS: Final = {"pause": 9.0, "recheck": 5.0}
+"""Seconds until something else is done after these moves; after others things settle."""
+
+
 @dataclass(frozen=True, slots=True)
 class Focus:
     """What worlds are to be about.
@@ -199,6 +203,7 @@ class Focus:
     steps: tuple[tuple[int, int, int], ...] = ((10, 2, 30), (50, 2, 40))
     crash: bool = False
     foreign: bool = False
+    versus: bool = False
     operators: int = 1
     gateway: bool = False
 
@@ -217,7 +222,7 @@ def focused(seed: int, focus: Focus) -> Scenario:
         )
         wait = round(random.uniform(7, 14), 1) if focus.verbs or focus.hurried else None
         phases.append(Phase(Move("publish", number), faults, wait))
-        phases.extend(Phase(Move(verb, number), wait=None if verb != "pause" else 9.0) for verb in focus.verbs)
+        phases.extend(Phase(Move(verb, number), wait=HOLDS.get(verb)) for verb in focus.verbs)
     crashes = frozenset(random.sample(range(30, 130), 6)) if focus.crash else frozenset()
     return Scenario(
         *(seed, tuple(models), tuple(phases)),
@@ -226,6 +231,7 @@ def focused(seed: int, focus: Focus) -> Scenario:
         steps=focus.steps,
         foreign=focus.foreign,
         gateway=focus.gateway,
+        versus=focus.versus,
     )
 
 

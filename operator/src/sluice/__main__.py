@@ -26,13 +26,14 @@ from sluice.api import names
 from sluice.ports import Unavailable
 from sluice.runtime import health, logs
 from sluice.runtime.cache import Cache
+from sluice.runtime.engine import engine_version
 from sluice.runtime.failpoint import Failpoint
 from sluice.runtime.handlers import registry_for, settings_for
 from sluice.runtime.intake import Intake, Watched
 from sluice.runtime.lifetime import SIGNAL, cancel, first_of, on_signals, raise_what_ended
 from sluice.runtime.poller import Poller
 from sluice.runtime.queue import Worker, WorkQueue
-from sluice.runtime.reconcile import Reconciler
+from sluice.runtime.reconcile import Policy, Reconciler
 from sluice.runtime.relist import Relister
 from sluice.runtime.schedule import Key
 from sluice.runtime.telemetry import Telemetry
@@ -88,7 +89,9 @@ class Operator:
         self.cache = Cache(_SELECTORS)
         self.queue = WorkQueue(self.clock, settings.workers, self.telemetry)
         source = PrometheusSource(settings.prometheus_url, settings.prometheus_timeout, settings.prometheus_access_path)
-        self.poller = Poller(source, self.clock, lambda key, urgent: self.queue.add(cast(Key, key), urgent))
+        self.poller = Poller(
+            source, self.clock, lambda key, urgent: self.queue.add(cast(Key, key), urgent), engine_version()
+        )
         self.runtimes = RuntimeTable(settings.runtimes_path)
         self.lease = Lease(
             self.cluster,
@@ -166,8 +169,10 @@ def reconciler(operator: Operator) -> Worker:
         clock=operator.clock,
         ready=operator.may_act,
         runtimes=operator.runtimes.rows,
-        allowed_http_hosts=frozenset(settings.allowed_model_hosts),
-        queries_confined=settings.query_scope == "Namespace",
+        policy=Policy(
+            allowed_http_hosts=frozenset(settings.allowed_model_hosts),
+            queries_confined=settings.query_scope == "Namespace",
+        ),
     )
 
     async def work(key: Key) -> timedelta | None:

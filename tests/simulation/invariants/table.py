@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from simulation.invariants import convergence, evidence, people, rejection, traffic
+from simulation.invariants import convergence, evidence, people, rejection, restarts, traffic
 from simulation.invariants.checker import Checker
 
 CHECKERS: Final[tuple[type[Checker], ...]] = (
@@ -22,6 +22,7 @@ CHECKERS: Final[tuple[type[Checker], ...]] = (
     evidence.StagesInOrder,
     evidence.SeenBeforeExposed,
     evidence.BlindRetreat,
+    restarts.SameEvidence,
     people.SpecIsTheirs,
     people.ForeignUntouched,
     people.OneLeader,

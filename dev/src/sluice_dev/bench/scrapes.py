@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def run(cluster: Cluster, index: dict[str, Any], models: Path, out: Path, consol
             with scraped_every(cluster, interval) as changed:
                 # A rollout looks back so far for how often its pods are scraped.
                 known = time.time() + (LOOK_BACK + interval if changed else 0)
-                scene.recorder.wait("the interval is known", lambda known=known: time.time() >= known, 200)
+                scene.recorder.wait("the interval is known", partial(_is_past, known), 200)
                 for _ in range(left):
                     done.append(_round(scene, log, interval, len(done) + 1))
                     load.check()
@@ -79,6 +80,10 @@ def run(cluster: Cluster, index: dict[str, Any], models: Path, out: Path, consol
         scene.clear()
     kept.forget()
     return summary(done)
+
+
+def _is_past(moment: float) -> bool:
+    return time.time() >= moment
 
 
 def _round(scene: Scene, log: AccessLog, interval: int, number: int) -> Round:

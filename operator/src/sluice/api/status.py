@@ -21,6 +21,8 @@ MEASUREMENTS = 10
 """Newest measurements of a plain query that are kept."""
 VERB_LIMIT = 256
 """Characters of a verb's value that are kept."""
+CHECKPOINT_LIMIT = 65_536
+"""Most characters of a checkpoint: an object may have 1.5 MB in etcd, and all who watch it are sent all of it."""
 
 RevisionName = Annotated[
     str,
@@ -98,6 +100,14 @@ class CandidateStatus(Schema):
     checks: Annotated[
         str | None,
         Field(max_length=8, description="Digest of the checks that judge it: with others, failures are judged anew."),
+    ] = None
+    checkpoint: Annotated[
+        str | None,
+        Field(
+            max_length=CHECKPOINT_LIMIT,
+            description="The evidence some minutes ago, for the operator alone: after a restart it goes on from here "
+            "and need not read all samples since startedAt again.",
+        ),
     ] = None
     stage: Annotated[StageStatus, Field(description="Where it is on its way.")]
 

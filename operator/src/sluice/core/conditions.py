@@ -131,9 +131,9 @@ def _summary(course: Course) -> str:
 def significant(status: Status) -> dict[str, Any]:
     """What is worth a write at once: stages, weights, verdicts, conditions, and why a person is needed.
 
-    Counts and all other words can wait.
+    Counts and all other words can wait, and so can the checkpoint.
     """
-    told = status.model_dump(mode="json", exclude={"summary"})
+    told = status.model_dump(mode="json", exclude={"summary": True, "candidate": {"checkpoint"}})
     for check in told["checks"]:
         del check["evidence"], check["certificate"], check["message"], check["measurements"]
     for condition in told["conditions"]:

@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 
 from sluice.api.status import Verdict
+from sluice.core.analysis.checkpoint import NotUsable, TooLarge, resumed, taken
 from sluice.core.analysis.judge import HISTORY, Judge, settle
 from sluice.core.analysis.questions import UP, Failure, Measurement, SampleQuestion, Subject, samples_query
 from sluice.core.analysis.reading import PIECE, by_pods, window
@@ -45,11 +46,15 @@ class Watched:
     judge: Judge
     warned: bool = False
     """Whether it was logged that two Prometheus answer in turn."""
+    sound: bool = True
+    """Whether all samples that it was told were understood; else it is not for a successor to go on from."""
+    unsaved: str = ""
+    """Why there was no checkpoint, as it was logged last."""
 
     @property
     def behind(self) -> float:
         """Up to when all its metrics have been read, seconds since the epoch."""
-        return min(q.since for q in self.judge.questions())
+        return self.judge.known_until
 
 
 Asking = tuple[Watched, SampleQuestion]
@@ -59,10 +64,13 @@ class Poller:
     """Feeds the judges of all rollouts under way. All methods belong to one event loop.
 
     wake: called with the key of a rollout about which something new is known, and whether a check now fails, so that
-    its traffic must be taken back.
+    its traffic must be taken back. engine: version of the evidence's code, see checkpoint.py.
     """
 
-    def __init__(self, source: MetricSource, clock: Clock, wake: Callable[[Hashable, bool], None]) -> None:
+    def __init__(
+        self, source: MetricSource, clock: Clock, wake: Callable[[Hashable, bool], None], engine: str = ""
+    ) -> None:
+        self._engine = engine
         self._source = source
         self._clock = clock
         self._wake = wake
@@ -83,12 +91,39 @@ class Poller:
 
     # --- who is watched --------------------------------------------------------------------------------------------
 
-    def track(self, key: Hashable, subject: Subject) -> None:
-        """Begins to watch a rollout. The same subject again changes nothing; another one starts from its history."""
+    def track(self, key: Hashable, subject: Subject, checkpoint: str | None = None) -> None:
+        """Begins to watch a rollout. The same subject again changes nothing; another one starts from its checkpoint,
+        without one that can be used from its history."""
         watched = self._watched.get(key)
         if watched is None or watched.judge.subject != subject:
-            self._watched[key] = Watched(key, Judge(subject, self._clock.now().timestamp()))
+            self._watched[key] = Watched(key, self._judge(key, subject, checkpoint))
             self._wanted.set()
+
+    def _judge(self, key: Hashable, subject: Subject, checkpoint: str | None) -> Judge:
+        joined = self._clock.now().timestamp()
+        if checkpoint is None:
+            return Judge(subject, joined)
+        try:
+            judge = resumed(subject, joined, checkpoint, self._engine)
+        except NotUsable as why:
+            log.warning("checkpoint not used, all samples are read again", rollout=key, reason=str(why))
+            return Judge(subject, joined)
+        log.info("evidence goes on from its checkpoint", rollout=key, seconds_old=round(joined - judge.known_until, 1))
+        return judge
+
+    def checkpoint(self, key: Hashable) -> str | None:
+        """The state of a rollout's evidence, for `track` of a later process. None while its history is being read, and
+        where there can be none: that is logged, once."""
+        watched = self._watched.get(key)
+        if watched is None or not watched.sound:
+            return None
+        try:
+            return taken(watched.judge, self._engine)
+        except (TooLarge, TypeError) as why:
+            if watched.unsaved != str(why):
+                log.warning("no checkpoint: a restart will read all samples again", rollout=key, reason=str(why))
+            watched.unsaved = str(why)
+            return None
 
     def untrack(self, key: Hashable) -> None:
         """Forgets a rollout; one that is not watched is fine."""
@@ -272,6 +307,7 @@ class Poller:
             yield
         except Exception as error:
             self._log_once(error, "samples were not understood", rollout=watched.key, metric=metric)
+            watched.sound = False
             self._blind(watched, metric, Failure(Verdict.PROVIDER_ERROR, f"{metric} was not understood: {error!r}"))
 
     def _tell_failure(self, asking: Sequence[Asking], metric: str, failure: Failure) -> None:

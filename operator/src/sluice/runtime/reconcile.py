@@ -1,7 +1,7 @@
 """One pass over one ModelDeployment: gather, decide, execute, remember."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -20,6 +20,7 @@ from sluice.core.snapshot import Snapshot
 from sluice.core.stages import largest_share
 from sluice.core.strategies import stages_of
 from sluice.ports import Clock, ClusterError, Object, Refused, Store
+from sluice.runtime.checkpoints import CHECKPOINT_EVERY, Checkpoints
 from sluice.runtime.schedule import Key
 
 log = structlog.get_logger(__name__)
@@ -66,8 +67,12 @@ class Execute(Protocol):
 class Evidence(Protocol):
     """Watches the metrics of running rollouts."""
 
-    def track(self, key: Key, subject: Subject) -> None:
-        """Begin to watch; the same subject again changes nothing."""
+    def track(self, key: Key, subject: Subject, checkpoint: str | None = None) -> None:
+        """Begin to watch; the same subject again changes nothing. checkpoint: to go on from."""
+        ...
+
+    def checkpoint(self, key: Key) -> str | None:
+        """What a later process goes on from; None where there is nothing to go on from yet."""
         ...
 
     def untrack(self, key: Key) -> None:
@@ -98,11 +103,23 @@ class Reporter(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator's settings say of every rollout.
+
+    allowed_http_hosts: hosts from which models may come over plain http. queries_confined: plain queries may read their
+    own namespace only. checkpoint_every: least time between two checkpoints of one rollout.
+    """
+
+    allowed_http_hosts: frozenset[str] = frozenset()
+    queries_confined: bool = True
+    checkpoint_every: timedelta = CHECKPOINT_EVERY
+
+
 class Reconciler:
     """Callable by the queue; holds nothing that a restart could lose but what it has learnt from refusals.
 
-    ready: False while nothing may be decided: not leading, or the first listing is incomplete. queries_confined: plain
-    queries may read their own namespace only.
+    ready: False while nothing may be decided: not leading, or the first listing is incomplete.
     """
 
     def __init__(
@@ -116,8 +133,7 @@ class Reconciler:
         clock: Clock,
         ready: Callable[[], bool],
         runtimes: Callable[[], Mapping[str, Runtime]],
-        allowed_http_hosts: frozenset[str] = frozenset(),
-        queries_confined: bool = True,
+        policy: Policy = Policy(),
     ) -> None:
         self._store = store
         self._gather = gather
@@ -127,10 +143,10 @@ class Reconciler:
         self._clock = clock
         self._ready = ready
         self._runtimes = runtimes
-        self._allowed_http_hosts = allowed_http_hosts
-        self._queries_confined = queries_confined
+        self._policy = policy
         self._refusals: dict[Key, Refusals] = {}
         self._wrote: dict[Key, datetime] = {}
+        self._checkpoints = Checkpoints(policy.checkpoint_every)
         self._had_weight: dict[Key, dict[str, datetime]] = {}
 
     async def __call__(self, key: Key) -> timedelta | None:
@@ -171,6 +187,7 @@ class Reconciler:
         self._reporter.forget(key)
         self._refusals.pop(key, None)
         self._wrote.pop(key, None)
+        self._checkpoints.forget(key)
         self._had_weight.pop(key, None)
 
     def _look(self, key: Key, resource: Object, refusals: Refusals) -> Snapshot:
@@ -180,7 +197,7 @@ class Reconciler:
             resource,
             now=self._clock.now(),
             runtimes=self._runtimes(),
-            allowed_http_hosts=self._allowed_http_hosts,
+            allowed_http_hosts=self._policy.allowed_http_hosts,
             refusals=refusals,
         )
         problem = self._watch(key, snapshot, snapshot.status)
@@ -230,8 +247,9 @@ class Reconciler:
                 largest_share=largest_share(stages_of(spec)),
                 alpha=float(spec.analysis.false_rollback),
                 gateway=gateways.counts(snapshot.gateways) if by_gateway else UNASKED,
-                confined=self._queries_confined,
+                confined=self._policy.queries_confined,
             ),
+            candidate.checkpoint,
         )
         return ""
 
@@ -250,8 +268,19 @@ class Reconciler:
         """Write the status: at once when something happened, else not more than once a minute."""
         old, now = snapshot.status, snapshot.now
         due = now - self._wrote.get(key, now) >= WORDS_EVERY
-        if status != old and (due or significant(status) != significant(old)):
+        writing = status != old and (due or significant(status) != significant(old))
+        if (checkpoint := self._checkpoint(key, snapshot, status, writing)) and status.candidate:
+            candidate = status.candidate.model_copy(update={"checkpoint": checkpoint})
+            status, writing = status.model_copy(update={"candidate": candidate}), True
+        if writing:
             await self._execute.write_status(snapshot, status)
             self._wrote[key] = now
         self._wrote.setdefault(key, now)
         self._reporter.rollout(key, status, snapshot.observation.checks if status.candidate else ())
+
+    def _checkpoint(self, key: Key, snapshot: Snapshot, status: Status, writing: bool) -> str | None:
+        """A new checkpoint of the evidence, if it is time for one. writing: the status is written anyway."""
+        watched = snapshot.status.candidate
+        if watched is None or status.candidate is None or status.candidate.started_at != watched.started_at:
+            return None  # what is watched is not, or no longer, this candidate
+        return self._evidence.checkpoint(key) if self._checkpoints.due(key, snapshot.now, writing) else None

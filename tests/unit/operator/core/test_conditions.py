@@ -120,6 +120,16 @@ def test_words_and_counts_are_not_worth_a_write_at_once() -> None:
     assert significant(few) != significant(decide(scene(observation=observed(checks=(check(Verdict.NO_DATA),)))).status)  # type: ignore[arg-type]
 
 
+def test_a_checkpoint_stays_in_the_status_and_is_not_worth_a_write_at_once() -> None:
+    saved = scene(observation=observed(requests=7), status=status_of(candidate_status(checkpoint="1.abc")))
+    status = decide(saved).status
+    assert status is not None
+    assert status.candidate is not None
+    assert status.candidate.checkpoint == "1.abc"
+    newer = status.candidate.model_copy(update={"checkpoint": "1.def"})
+    assert significant(status.model_copy(update={"candidate": newer})) == significant(status)
+
+
 def test_checks_are_told_while_there_is_a_candidate() -> None:
     rolling, idle = decide(scene(observation=observed(requests=7))).status, decide(SERVING).status
     assert rolling is not None

@@ -15,11 +15,13 @@ What is made of two arms' counts is not decided here: see Bets.
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 
 from sluice.core.analysis.eprocess import Floats
+from sluice.core.analysis.saved import Saved, flat, unflat
 
 WINDOW: Final = 1.0
 """Seconds of sample time in one poll."""
@@ -32,6 +34,7 @@ KEPT: Final = 20
 left after each of them is most of the memory that a rollout takes."""
 
 Arm = Literal["candidate", "stable"]
+ARMS: Final[tuple[Arm, ...]] = ("candidate", "stable")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,10 +52,20 @@ class Counts:
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(self.n1 + other.n1, self.x1 + other.x1, self.n0 + other.n0, self.x0 + other.x0)
 
+    def row(self) -> list[float]:
+        """As numbers."""
+        return [self.n1, *self.x1.tolist(), self.n0, *self.x0.tolist()]
+
 
 def no_counts(ways: int) -> Counts:
     """Nothing counted."""
     return Counts(0.0, np.zeros(ways), 0.0, np.zeros(ways))
+
+
+def counts_of(row: Sequence[float]) -> Counts:
+    """Counts from their numbers."""
+    half = len(row) // 2
+    return Counts(row[0], np.array(row[1:half]), row[half], np.array(row[half + 1 :]))
 
 
 class Evidence(Protocol):
@@ -222,6 +235,46 @@ class Comparison(Generic[State]):
         self.peak, self.peak_c = max(self.peak, self.log_e), max(self.peak_c, self.log_c)
         self.compared = before.compared + step.counts
         self._after.append(_After(state, self.compared))
+
+    def save(self) -> Saved:
+        """All that it knows. What is left after each window is not saved: it is computed again."""
+        saved, before = Saved(), self._before
+        saved.note("evidence", [self.log_e, self.log_c, self.peak, self.peak_c])
+        saved.note("totals", [self.total.row(), self.compared.row()])
+        saved.note("windows", [[window.index, *window.counts.row()] for window in self._windows])
+        saved.note("closed", [index for index, _ in self._closed])
+        pods = [*(seen for _, seen in self._closed), *(window.pods for window in self._windows)]
+        for arm in ARMS:
+            names = saved.words[arm] = tuple(sorted({name for seen in pods for name in seen[arm]}))
+            saved.note(arm, [[name in seen[arm] for name in names] for seen in pods])
+        if before is not None and self._bets is not None:
+            saved.put("bets", flat(self._bets))
+            saved.put("state", flat(before.state))
+            saved.note("before", before.compared.row())
+            saved.note("waiting", [[index, *counts.row()] for index, counts in before.waiting])
+        return saved
+
+    def restore(self, saved: Saved, kind: type[Bets[State]]) -> None:
+        """Goes on from what was saved, once it is settled as far as it was. kind: of the bets."""
+        self.log_e, self.log_c, self.peak, self.peak_c = saved.numbers["evidence"].tolist()
+        self.total, self.compared = map(counts_of, saved.numbers["totals"].tolist())
+        width = 3 + 2 * self.ways
+        self._windows = [_Window(int(index), counts_of(row)) for index, *row in saved.table("windows", width)]
+        closed = saved.numbers["closed"].astype(int).tolist()
+        pods: list[dict[Arm, set[str]]] = [{} for _ in (*closed, *self._windows)]
+        for arm in ARMS:
+            there = saved.numbers[arm].astype(bool).reshape(len(pods), len(saved.words[arm]))
+            for seen, row in zip(pods, there, strict=True):
+                seen[arm] = set(compress(saved.words[arm], row))
+        self._closed = list(zip(closed, pods, strict=False))
+        for window, seen in zip(self._windows, pods[len(closed) :], strict=True):
+            window.pods = seen
+        if fixed := saved.part("bets"):
+            bets = unflat(kind, fixed)
+            self.begin(bets)
+            state = unflat(type(bets.nothing()), saved.part("state"))
+            waiting = tuple((int(index), counts_of(row)) for index, *row in saved.table("waiting", width))
+            self._before = _After(state, counts_of(saved.numbers["before"].tolist()), waiting)
 
     def _close(self) -> None:
         """Forgets the oldest windows that are settled, down to KEPT."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from sluice.api.v1alpha1 import Check, LatencyCheck, OnFail, RateCheck
 from sluice.core.analysis.certificate import promotion_margin
-from sluice.core.analysis.comparison import Arm, Comparison
+from sluice.core.analysis.comparison import ARMS, Arm, Comparison
 from sluice.core.analysis.counters import Delta
 from sluice.core.analysis.eprocess import MaximumTest
 from sluice.core.analysis.exposure import (
@@ -27,6 +27,7 @@ from sluice.core.analysis.outcomes import OUTCOMES
 from sluice.core.analysis.overdispersion import overdispersion
 from sluice.core.analysis.questions import Subject, counted_by_gateway
 from sluice.core.analysis.rate_bets import RateBets
+from sluice.core.analysis.saved import Saved
 from sluice.core.analysis.slowdown_bets import SlowdownBets, SlownessState, proof_bound
 from sluice.core.analysis.warmup import WarmUp
 from sluice.core.analysis.wording import (
@@ -54,6 +55,8 @@ class Counted(ABC):
     stable_metric: str
     histogram = False
     """Whether it reads one."""
+    bets: type[Any]
+    """What its comparison bets."""
     past_seconds: float = 0.0
     """How long before the rollout stable's samples are wanted."""
 
@@ -127,6 +130,32 @@ class Counted(ABC):
     def _tests(self) -> list[MaximumTest | Comparison[Any]]:
         return [test for test in (self.maximum, self.comparison) if test is not None]
 
+    def save(self) -> Saved:
+        """All that it knows. A check that cannot be saved raises TypeError here: its rollout has no checkpoint then."""
+        saved = Saved(words={"faults": tuple(word for fault in self._faults.items() for word in fault)})
+        saved.note("observed", list(self.observed.values()))
+        for name, part in self._parts.items():
+            saved.put(name, part.save())
+        if self.comparison is not None:
+            saved.put("comparison", self.comparison.save())
+        return saved
+
+    def restore(self, saved: Saved) -> None:
+        """Goes on from what was saved."""
+        words = iter(saved.words["faults"])
+        faults = dict(zip(words, words, strict=True))
+        self._faults = {arm: faults[arm] for arm in ARMS if arm in faults}
+        self.observed = dict(zip(self.observed, saved.numbers["observed"].tolist(), strict=True))
+        for name, part in self._parts.items():
+            part.restore(saved.part(name))
+        if self.comparison is not None:
+            self.comparison.restore(saved.part("comparison"), self.bets)
+
+    @property
+    def _parts(self) -> dict[str, MaximumTest | WarmUp]:
+        """What has a state of its own beside the comparison."""
+        return {} if self.maximum is None else {"maximum": self.maximum}
+
     def _halved(self, values: list[float]) -> float:
         return max(values) - log(len(values)) if values else 0.0
 
@@ -137,6 +166,8 @@ class Counted(ABC):
 
 class CountedErrors(Counted):
     """Answers with a failure's code, of all answers."""
+
+    bets = RateBets
 
     def __init__(
         self, check: Check, rate: RateCheck, preset: MetricPreset, stable: MetricPreset, origin: float
@@ -208,6 +239,7 @@ class CountedLatency(Counted):
     """Answers that took longer than a bucket bound, of all answers by pods that are warm."""
 
     histogram = True
+    bets = SlowdownBets
 
     def __init__(
         self, check: Check, latency: LatencyCheck, preset: MetricPreset, stable: MetricPreset, origin: float
@@ -256,6 +288,10 @@ class CountedLatency(Counted):
                 self.maximum.add(one.time, one.requests, float(one.losses[at]))
             if self.comparison is not None:
                 self.comparison.add(one.time, arm, pod, one.requests, one.losses[: len(self._shared)])
+
+    @property
+    def _parts(self) -> dict[str, MaximumTest | WarmUp]:
+        return super()._parts | {f"warm/{arm}": pods for arm, pods in self._warm.items()}
 
     def inspect(self, arm: Arm, answer: Iterable[Series]) -> None:
         """Notes whether a histogram lacks a bucket that the check needs."""

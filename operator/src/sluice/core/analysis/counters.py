@@ -12,11 +12,13 @@ The rules, each of them a test:
 - a value that is no number (NaN, infinite) tells nothing, and a scrape with one is none: nobody sees how the pod does.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Final
 
+from sluice.core.analysis.saved import Saved
 from sluice.core.analysis.sight import Target, target_of
 from sluice.core.metrics import Series
 
@@ -76,6 +78,23 @@ class Counters:
             return None
         newest = self._newest.get(pod)
         return min((since for since, last in self._illegible.get(pod, {}).values() if last == newest), default=None)
+
+    def save(self) -> Saved:
+        """All that it knows."""
+        saved = Saved()
+        saved.note("last", [self._last[key] for key in self._last])
+        saved.note("backwards", self.backwards)
+        saved.words["series"] = tuple(json.dumps(key) for key in self._last)
+        saved.words["chosen"] = tuple(word for pod, target in self.chosen.items() for word in (pod, *target))
+        return saved
+
+    def restore(self, saved: Saved) -> None:
+        """Goes on from what was saved."""
+        keys = (tuple(map(tuple, json.loads(text))) for text in saved.words["series"])
+        self._last = {key: (time, value) for key, (time, value) in zip(keys, saved.table("last", 2), strict=True)}
+        self.backwards = int(saved.numbers["backwards"])
+        chosen = iter(saved.words["chosen"])
+        self.chosen = {pod: (job, instance) for pod, job, instance in zip(chosen, chosen, chosen, strict=True)}
 
     def absorb(self, answer: Iterable[Series], born_at_zero: BornAtZero) -> list[Delta]:
         """Differences of all samples that are new, in the order of time."""

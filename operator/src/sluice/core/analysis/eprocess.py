@@ -18,6 +18,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sluice.core.analysis.saved import Saved
+
 Floats = NDArray[np.float64]
 
 GRID: Final[Floats] = np.array([1.15, 1.3, 1.5, 1.75, 2, 2.5, 3, 4, 5, 7, 10, 15, 25, 50, 100, 300])
@@ -142,6 +144,24 @@ class MaximumTest:
         if len(self._epochs) > KEPT:
             del self._epochs[0]
             self._closed += 1
+
+    def save(self) -> Saved:
+        """All that it knows. Of the epochs' openings only the first: the others follow from the counts."""
+        saved = Saved()
+        saved.note("sums", [self.requests, self.losses, self.peak, self.log_e, self.log_c, self._closed])
+        saved.note("epochs", [(epoch.index, epoch.requests, epoch.losses) for epoch in self._epochs])
+        saved.note("opening", self._epochs[0].opening if self._epochs else ())
+        return saved
+
+    def restore(self, saved: Saved) -> None:
+        """Goes on from what was saved."""
+        *sums, closed = saved.numbers["sums"].tolist()
+        self.requests, self.losses, self.peak, self.log_e, self.log_c = sums
+        self._closed, opening = int(closed), saved.numbers["opening"].copy()
+        for at, (index, requests, losses) in enumerate(saved.table("epochs", 3)):
+            if at:
+                opening = open_epoch(self._closing(at - 1), self._closed + at + 1)
+            self._epochs.append(_Epoch(int(index), opening, requests, losses))
 
     def _place(self, index: int) -> int:
         """Position of the epoch with this index; it is opened if it was not."""

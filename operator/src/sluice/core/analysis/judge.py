@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from math import log
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sluice.api.status import Verdict
 from sluice.api.v1alpha1 import OnFail
@@ -21,6 +21,7 @@ from sluice.core.analysis.history import history_query
 from sluice.core.analysis.ledger import Ledger
 from sluice.core.analysis.outcomes import Outcomes, route_query
 from sluice.core.analysis.questions import UP, Failure, Measurement, SampleQuestion, Subject
+from sluice.core.analysis.saved import Saved
 from sluice.core.analysis.scope import beyond
 from sluice.core.analysis.sharing import limits_of
 from sluice.core.analysis.sight import Sight, Target
@@ -42,6 +43,14 @@ HISTORY: Final = "stable's past"
 _CERTAIN: Final = log(CERTIFIED_AT)
 _CLOCKS: Final = 1.0
 """Seconds by which a pod may seem to be older than the rollout that made it: the API server cuts off fractions."""
+
+
+class Part(Protocol):
+    """What survives a restart."""
+
+    def save(self) -> Saved: ...
+
+    def restore(self, saved: Saved) -> None: ...
 
 
 class Judge:
@@ -88,6 +97,8 @@ class Judge:
         self._candidates: dict[str, bool] = {}
         """Names of pods, and whether they are the candidate's."""
         self._answered = Ledger()
+        self.resumed_from: float | None = None
+        """Up to when another judge had read its metrics, from whose checkpoint this one went on; None: from none."""
 
     @property
     def backwards(self) -> int:
@@ -227,13 +238,53 @@ class Judge:
         threshold.failed(question.at, failure)
         return news
 
+    # --- a restart ----------------------------------------------------------------------------------------------------
+
+    def save(self) -> Saved | None:
+        """All that it knows; None while anything is still to be read or is no number, and where the gateway counts: what
+        is known of its endpoints is read again from the beginning."""
+        legible = all(counters.legible for counters in self._counters.values())
+        if not self.caught_up or self._failures or not legible or self._gateway is not None:
+            return None
+        saved = Saved(words={"pods": tuple(self._pod_starts)})
+        saved.note("pods", list(self._pod_starts.values()))
+        saved.note("read_until", list(self._read_until.values()))
+        for name, part in self._parts.items():
+            saved.put(name, part.save())
+        return saved
+
+    def restore(self, saved: Saved) -> None:
+        """Goes on from what a judge of the same subject saved. Only for one that has read nothing yet."""
+        self._read_until = dict(zip(self._read_until, saved.numbers["read_until"].tolist(), strict=True))
+        self._pod_starts = dict(zip(saved.words["pods"], saved.numbers["pods"].tolist(), strict=True))
+        for name, part in self._parts.items():
+            part.restore(saved.part(name))
+        self.resumed_from = self.known_until
+        settle([self])
+
+    @property
+    def _parts(self) -> dict[str, Part]:
+        """Everything in it that has a state of its own."""
+        return {
+            "sight": self._sight,
+            "answered": self._answered,
+            **{f"counters/{metric}": counters for metric, counters in self._counters.items()},
+            **{f"check/{counted.check.name}": counted for counted in self._counted},
+            **{f"check/{name}": threshold for name, threshold in self._thresholds.items()},
+        }
+
     # --- what follows ----------------------------------------------------------------------------------------------
+
+    @property
+    def known_until(self) -> float:
+        """Up to when all its metrics have been read, seconds since the epoch."""
+        return min(self._read_until.values())
 
     @property
     def caught_up(self) -> bool:
         """Whether everything before it began to ask has been read."""
         return (
-            min(self._read_until.values()) >= self._joined
+            self.known_until >= self._joined
             and self.history() is None
             and all(t.caught_up(self._joined) for t in self._thresholds.values())
         )
@@ -266,7 +317,7 @@ class Judge:
         self.know_pods({**(stable_pods or {}), **pods}, addresses)
         at, chosen = now.timestamp(), self._chosen()
         scraped = {pod: self._legible(pod, t) for pod in pods if (t := self._sight.newest(pod, chosen)) is not None}
-        known = min(self._read_until.values())  # `up` alone says nothing about a pod's requests
+        known = self.known_until  # `up` alone says nothing about a pod's requests
         gateway = self._gateway if self.subject.rests_on_gateway else None
         unseen = gateway is not None and not gateway.seen(at)
         sights = [self._sight, *([gateway.sight] if gateway is not None else [])]

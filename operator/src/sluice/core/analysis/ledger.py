@@ -1,7 +1,10 @@
 """How many requests did the candidate answer since its stage began?"""
 
 from dataclasses import dataclass, field
+from math import isnan, nan
 from typing import Final
+
+from sluice.core.analysis.saved import Saved
 
 SETTLED: Final = 60.0
 """Seconds after which entries are added up: a stage that begins anew begins now, not a minute ago."""
@@ -25,6 +28,19 @@ class Ledger:
     _count: float = 0.0
     _entries: list[tuple[float, float]] = field(default_factory=list)
     """The newest, in no order of time; older ones are one entry, at the time of the newest of them."""
+
+    def save(self) -> Saved:
+        """All that it knows."""
+        saved = Saved()
+        saved.note("sums", [nan if self.first is None else self.first, self.total, self._since, self._count])
+        saved.note("entries", self._entries)
+        return saved
+
+    def restore(self, saved: Saved) -> None:
+        """Goes on from what was saved."""
+        first, self.total, self._since, self._count = saved.numbers["sums"].tolist()
+        self.first = None if isnan(first) else first
+        self._entries = [(time, requests) for time, requests in saved.table("entries", 2)]
 
     def add(self, time: float, requests: float, before: float | None = None) -> None:
         """Books what one scrape told; a scrape without requests leaves no trace.

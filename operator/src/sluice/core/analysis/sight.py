@@ -3,9 +3,12 @@
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
+from math import isnan, nan
 from statistics import median
 from typing import Final
 
+from sluice.core.analysis.saved import Saved
 from sluice.core.metrics import Series
 
 DEFAULT_INTERVAL: Final = 15.0
@@ -47,6 +50,28 @@ class Sight:
     _pods: dict[str, dict[Target, _Scrapes]] = field(default_factory=dict)
     _interval: float | None = None
     """Kept until the next new sample."""
+
+    def save(self) -> Saved:
+        """All that it knows."""
+        saved = Saved()
+        known = [(pod, target, one) for pod, targets in self._pods.items() for target, one in targets.items()]
+        saved.words["targets"] = tuple(word for pod, target, _ in known for word in (pod, *target))
+        for name in ("first", "first_success", "newest_success"):  # not a number: there was none
+            saved.note(name, [nan if (time := getattr(one, name)) is None else time for _, _, one in known])
+        saved.note("kept", [len(one.samples) for _, _, one in known])
+        saved.note("times", [time for _, _, one in known for time, _ in one.samples])
+        saved.note("successes", [ok for _, _, one in known for _, ok in one.samples])
+        return saved
+
+    def restore(self, saved: Saved) -> None:
+        """Goes on from what was saved."""
+        n = saved.numbers
+        words, samples = iter(saved.words["targets"]), zip(n["times"].tolist(), n["successes"] != 0, strict=True)
+        facts = zip(*(n[name].tolist() for name in ("first", "first_success", "newest_success", "kept")), strict=True)
+        for pod, job, instance, (first, earliest, newest, kept) in zip(words, words, words, facts, strict=True):
+            one = _Scrapes(first, None if isnan(earliest) else earliest, None if isnan(newest) else newest)
+            one.samples.extend((time, bool(ok)) for time, ok in islice(samples, int(kept)))
+            self._pods.setdefault(pod, {})[job, instance] = one
 
     def absorb(self, answer: Iterable[Series]) -> bool:
         """Takes samples of `up`; True if any was new."""

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
-from math import floor, isnan
+from math import floor, isnan, nan
 from typing import Final
 
 from sluice.api.quantities import format_duration
 from sluice.api.status import MEASUREMENTS, MeasurementOutcome, MeasurementStatus, Verdict
 from sluice.api.v1alpha1 import Check, PrometheusCheck
 from sluice.core.analysis.questions import Failure, Measurement, Subject, revision_matchers
+from sluice.core.analysis.saved import Saved
 from sluice.core.analysis.verdicts import CheckResult
 from sluice.core.metrics import Series
 
@@ -89,6 +90,22 @@ class Threshold:
     def history(self) -> int:
         """How many of the newest moments count."""
         return max(HISTORY, 2 * (self.limits.failure_limit + 1))
+
+    def save(self) -> Saved:
+        """All that it knows; nothing while it has no answer: its moments are then measured again."""
+        saved = Saved()
+        if self.failure is None:
+            values = [(at, nan if value is None else value) for at, value in self._values.items()]
+            saved.note("values", values)
+            saved.note("state", [self._tried, self._fail])
+        return saved
+
+    def restore(self, saved: Saved) -> None:
+        """Goes on from what was saved; from the beginning where nothing was."""
+        if saved:
+            self._values = {at: None if isnan(value) else value for at, value in saved.table("values", 2)}
+            tried, fail = saved.numbers["state"].tolist()
+            self._tried, self._fail = tried, bool(fail)
 
     def due(self, now: float) -> tuple[Measurement, ...]:
         """Moments that are past and not yet answered, oldest first; none beyond `history`; none of a faulty query."""

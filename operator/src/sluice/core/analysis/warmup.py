@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sluice.core.analysis.exposure import Exposure
+from sluice.core.analysis.saved import Saved
 
 REQUESTS: Final = 200
 """Requests that a pod must have answered."""
@@ -31,6 +32,17 @@ class WarmUp:
 
     seconds: float
     _pods: dict[str, _Pod] = field(default_factory=dict)
+
+    def save(self) -> Saved:
+        """All that it knows."""
+        saved = Saved(words={"pods": tuple(self._pods)})
+        saved.note("pods", [(pod.first, pod.requests) for pod in self._pods.values()])
+        return saved
+
+    def restore(self, saved: Saved) -> None:
+        """Goes on from what was saved."""
+        rows = zip(saved.words["pods"], saved.table("pods", 2), strict=True)
+        self._pods = {name: _Pod(first, requests) for name, (first, requests) in rows}
 
     def is_over(self, pod: str, exposure: Exposure) -> bool:
         """Whether all that this scrape tells of was answered by a warm pod. Asked once for each scrape, in order."""

@@ -1,0 +1,1 @@
+"""`make bench-restart`: does a restarted operator go on where it was, and how soon?"""
