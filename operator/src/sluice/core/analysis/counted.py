@@ -25,7 +25,8 @@ from sluice.core.analysis.history import Past, past_of
 from sluice.core.analysis.latency import HISTORY_SECONDS
 from sluice.core.analysis.overdispersion import overdispersion
 from sluice.core.analysis.rate_bets import RateBets
-from sluice.core.analysis.slowdown_bets import SlowdownBets, SlownessState, proof_bound
+from sluice.core.analysis.slowdown_bets import SlowdownBets, SlownessState
+from sluice.core.analysis.slowness import proof_bound
 from sluice.core.analysis.warmup import WarmUp
 from sluice.core.analysis.wording import (
     errors_told,
@@ -253,7 +254,7 @@ class CountedLatency(Counted):
         if self.comparison is None or versus is None:
             return
         tail = past.shares()
-        proof = proof_bound(tail) if tail is not None else None
+        proof = int(proof_bound(tail)) if tail is not None else None
         losses = past.losses[..., proof or 0]
         phi = overdispersion(past.requests, losses)
         self.comparison.begin(

@@ -21,7 +21,7 @@ from sluice.core.analysis.ledger import Ledger
 from sluice.core.analysis.questions import UP, Failure, Measurement, SampleQuestion, Subject
 from sluice.core.analysis.sharing import limits_of
 from sluice.core.analysis.sight import Sight, Target
-from sluice.core.analysis.slowdown_bets import LONGEST_GAP
+from sluice.core.analysis.slowness import LONGEST_GAP
 from sluice.core.analysis.threshold import Threshold, write_query
 from sluice.core.analysis.verdicts import CheckResult, Observation
 from sluice.core.analysis.wording import evidence, way

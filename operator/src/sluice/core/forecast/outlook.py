@@ -12,7 +12,7 @@ from sluice.api.quantities import format_duration
 from sluice.api.v1alpha1 import Check, OnFail, Spec
 from sluice.core.analysis.rates import tolerated_ratio
 from sluice.core.analysis.sharing import limits_of
-from sluice.core.analysis.slowdown_bets import PROVEN_TAIL
+from sluice.core.analysis.slowness import PROVEN_TAIL
 from sluice.core.forecast.judging import Rule, judge
 from sluice.core.forecast.worlds import Leg, Rollouts, Traffic
 from sluice.core.strategies import stages_of
