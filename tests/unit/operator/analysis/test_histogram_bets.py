@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 
 from sluice.core.analysis.eprocess import Floats
-from sluice.core.analysis.histogram_bets import ALTERNATIVES, STAKES, bucket_counts, fair_factors
+from sluice.core.analysis.histogram_bets import ALTERNATIVES, STAKES, STEPS, bucket_counts, fair_factors
 
 TAIL = np.array([0.9, 0.6, 0.3, 0.1, 0.02, 0.001])
 """Stable's, lately."""
@@ -54,8 +54,15 @@ REQUESTS = st.integers(1, 10**6)
     SHARES,
 )
 def test_a_poll_is_a_fair_bet_under_every_member_of_the_null(
-    n1: int, n0: int, remembered: list[float], ratio: list[float], margin: float, barred: int, now: list[float], part: list[float]
-) -> None:  # fmt: skip
+    n1: int,
+    n0: int,
+    remembered: list[float],
+    ratio: list[float],
+    margin: float,
+    barred: int,
+    now: list[float],
+    part: list[float],
+) -> None:
     """Whatever is remembered of stable, whatever it does now, and whatever of what is allowed the candidate takes."""
     r = np.where(np.arange(6) < barred, np.inf, ratio)
     factors = fair_factors(n1, n0, np.sort(remembered)[::-1], r, margin)
@@ -117,3 +124,30 @@ def test_a_bucket_that_stable_never_uses_has_the_factor_of_the_next_slower_one()
 def test_counts_are_parted_into_buckets() -> None:
     assert list(bucket_counts(np.array(10.0), np.array([7.0, 4.0, 1.0]))) == [3, 3, 3, 1]
     assert list(bucket_counts(np.array(10.0), np.array([4.0, 7.0, 1.0]))) == [6, 0, 3, 1]
+
+
+def test_a_bet_on_one_bound_is_on_its_odds() -> None:
+    """r = 1, margin 0, a billion times as many requests of stable: the candidate's factors are the ratios of odds."""
+    f1, _ = fair_factors(1, 10**9, TAIL, np.ones(6), 0.0)
+    for step, at in enumerate((1, 1, 2, 2, 3, 3, 4, 4)):
+        _, odds = STEPS[step]
+        expected = odds * TAIL[at] / (1 - TAIL[at] + odds * TAIL[at])
+        own = 1 + f1[len(ALTERNATIVES) + step]
+        assert own[: at + 1] == pytest.approx(np.full(at + 1, (1 - expected) / (1 - TAIL[at])), rel=1e-6)
+        assert own[at + 1 :] == pytest.approx(np.full(6 - at, expected / TAIL[at]), rel=1e-6)
+
+
+def test_more_misses_of_a_cache_are_found_where_nothing_else_moves() -> None:
+    """A tenth of the requests miss a cache and take 40 times as long; of the candidate 15% do so."""
+    bounds = np.log([0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5])
+
+    def tail(misses: float, slower: float = 1.0) -> Floats:
+        hit, miss = (ndtr(-(bounds - np.log(median * slower)) / 0.3) for median in (0.005, 0.2))
+        shares: Floats = np.maximum((1 - misses) * hit + misses * miss, 1e-6)
+        return shares
+
+    usual, now = tail(0.1), tail(0.15)
+    f1, f0 = fair_factors(100, 900, usual, np.maximum(tail(0.1, 1.05) / usual, 1.0), 0.002)
+    growth = np.log1p(f1) @ parts(now) + 9 * np.log1p(f0) @ parts(usual)
+    assert growth[len(ALTERNATIVES) :].max() > 0.008
+    assert growth[: len(ALTERNATIVES)].max() < 0.002

@@ -25,8 +25,9 @@ that a search over all lambda finds (sigma .5 and .8; +30%, +50%, 2% of the requ
 
 The alternatives: a share s of the candidate's requests is slower than tolerated by d standard deviations of the normal
 distribution that r S is made, the others are like stable's: Q = (1 - s) S + s ndtr(ndtri(r S) + d). A service with
-sigma .5 that takes 30% longer than tolerated has moved by ln 1.3 / .5 = .52. Half of the money is on all (98%) being
-slower, half on few.
+sigma .5 that takes 30% longer than tolerated has moved by ln 1.3 / .5 = .52. A tenth of the money is on one bound each,
+where the odds of a slower request are some times those of M, for services that no normal distribution describes: where
+a tenth of the requests miss a cache and half as many more do so now, nothing moves but the share between the two modes.
 
 Worked example: 100 candidate and 300 stable requests, bounds of 0.1 and 0.2 s that 30% and 10% of stable's exceed,
 r = 1.2 and 1.5, margin .002: H0 allows M = 36.2% and 15.2%. The bet on s = .98, d = .5 expects Q = 55.1% and 29.2%. Its
@@ -38,7 +39,7 @@ stable bring 8.0 nats. At the edge of H0, T1 = M and T0 = S, the means are 100 *
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from sluice.core.analysis.eprocess import Floats
@@ -47,15 +48,22 @@ ALTERNATIVES: Final[Floats] = np.array(
     [(0.98, 0.05), (0.98, 0.1), (0.98, 0.2), (0.98, 0.5), (0.98, 1.2), (0.02, 3.0), (0.04, 5.0), (0.1, 2.0)]
 )
 """(share of the candidate's requests that are slower, by how many standard deviations), for each bet."""
+STEPS: Final[Floats] = np.array([(tail, odds) for tail in (0.5, 0.2, 0.1, 0.03) for odds in (1.3, 2.0)])
+"""(share of stable's requests that exceed about the bound, odds to what H0 allows), for each bet on one bound alone."""
 _ALL: Final = 0.5
 """A larger share is one of all requests; the rest may still be as fast as ever, so that no fast one ruins a bet."""
-STAKES: Final[Floats] = np.where(
-    ALTERNATIVES[:, 0] > _ALL,
-    0.5 / np.count_nonzero(ALTERNATIVES[:, 0] > _ALL),
-    0.5 / np.count_nonzero(ALTERNATIVES[:, 0] <= _ALL),
+_MANY = ALTERNATIVES[:, 0] > _ALL
+STAKES: Final[Floats] = np.concatenate(
+    [
+        np.where(_MANY, 0.45 / np.count_nonzero(_MANY), 0.45 / np.count_nonzero(~_MANY)),
+        np.full(len(STEPS), 0.1 / len(STEPS)),
+    ]
 )
 """Parts of the money on each, sum 1. Few slow requests take longest to be found: each of their bets has more."""
 _SHARE, _SHIFT = ALTERNATIVES.T[:, :, None]
+_TAIL, _ODDS = STEPS.T[:, :, None]
+_CERTAIN: Final = 0.999
+"""Where H0 allows this share there is nothing to bet on."""
 _LEAST: Final = 0.01
 """Smallest factor: no request takes more than 99% of a bet."""
 _EMPTY: Final = 1e-9
@@ -69,22 +77,22 @@ def fair_factors(
 
     n1, n0: requests of the candidate and of stable in the poll, (...), > 0. stable: share slower than each bound by
     what is remembered, (..., bounds), above 0 and below 1. ratio: r, (..., bounds), >= 1; infinite at a bound on which
-    nothing is to be bet; such are the lowest ones. margin: (...), a share.
+    nothing is to be bet. margin: (...), a share.
     """
     k1, k0, extra = (np.asarray(a, dtype=float)[..., None, None] for a in (n1, n0, margin))
     r = ratio[..., None, :]
-    bet_on = np.isfinite(r)
+    bet_on = r * stable[..., None, :] + extra < _CERTAIN
     r = np.where(bet_on, r, 1.0)
     tolerated = np.minimum.accumulate(np.where(bet_on, r * stable[..., None, :], 1.0), axis=-1)
-    largest = np.where(bet_on, np.minimum(tolerated + extra, 1.0), 1.0)
+    largest = np.where(tolerated < 1.0, tolerated + extra, 1.0)
     usual = np.minimum.accumulate(np.where(bet_on, stable[..., None, :], 1.0), axis=-1)
     expected = (1.0 - _SHARE) * usual + _SHARE * ndtr(ndtri(tolerated) + _SHIFT)
-    h = _increasing_ratio(expected, largest)
+    h = np.concatenate([_increasing_ratio(expected, largest), _step(usual, largest, bet_on)], axis=-2)
 
     odds = k1 / k0
     w = k1 * r / (k1 * r + k0)
     above = h - 1.0
-    rise = (1.0 - w) * np.diff(h, axis=-1) / ((1.0 + w * above[..., 1:]) * (1.0 + w * above[..., :-1]))
+    rise = bet_on * (1.0 - w) * np.diff(h, axis=-1) / ((1.0 + w * above[..., 1:]) * (1.0 + w * above[..., :-1]))
     up, down = _summed(rise), _summed(rise * r) * odds
     first = above[..., :1] * (k0 / (k1 + k0)) / (1.0 + above[..., :1] * (k1 / (k1 + k0)))
     f1 = first + up
@@ -136,3 +144,16 @@ def _increasing_ratio(expected: Floats, allowed: Floats) -> Floats:
     flat[..., -1:] = most
     rising: Floats = np.minimum.accumulate(flat[..., ::-1], axis=-1)[..., ::-1]
     return rising
+
+
+def _step(usual: Floats, allowed: Floats, bet_on: NDArray[np.bool_]) -> Floats:
+    """h of the bets on one bound alone, (..., steps, buckets): the one that about _TAIL of stable's requests exceed.
+
+    usual: S, allowed: M, bet_on: whether it may be this one, each (..., 1, bounds).
+    """
+    far = np.where(bet_on, np.abs(np.log(usual) - np.log(_TAIL)), np.inf)
+    at = np.argmin(far, axis=-1)[..., None]
+    most = np.take_along_axis(np.broadcast_to(np.where(bet_on, allowed, 1.0), far.shape), at, axis=-1)
+    below = np.where(most < 1.0, 1.0 / (1.0 + (_ODDS - 1.0) * most), 1.0)
+    above = np.where(most < 1.0, _ODDS * below, 1.0)
+    return np.where(np.arange(far.shape[-1] + 1) > at, above, below)

@@ -45,8 +45,6 @@ _USUAL: Final = 1
 """Position of the memory that says what stable's tail is now."""
 _LONGEST: Final = 2
 """Position of the memory that says what a bet is made for."""
-_CERTAIN: Final = 0.999
-"""Where H0 allows this share there is nothing to bet on."""
 _MONEY: Final[Floats] = np.log(STAKES)
 
 
@@ -166,7 +164,7 @@ def bet_on_slowdown(
     ratio = np.maximum((earlier / tails).max(axis=-2), 1.0)
     stable = tails[..., _LONGEST, :]
     extra = np.asarray(margin, dtype=float)
-    ratio = np.where(known & (ratio * stable + extra[..., None] < _CERTAIN), ratio, np.inf)
+    ratio = np.where(known, ratio, np.inf)
     both = (requests1 > 0) & (requests0 > 0)
     f1, f0 = fair_factors(np.where(both, requests1, 1.0), np.where(both, requests0, 1.0), stable, ratio, extra)
     gain = (bucket_counts(requests1, slow1)[..., None, :] * np.log1p(f1)).sum(axis=-1)
