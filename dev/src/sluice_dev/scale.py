@@ -20,10 +20,10 @@ from rich.console import Console
 from scipy.special import ndtr
 
 from sluice.adapters.metrics.prometheus import parse
+from sluice.api.status import Verdict
 from sluice.api.v1alpha1 import Check, LatencyCheck, RateCheck, SlowerThanStable, VersusStable
 from sluice.core.analysis.judge import Judge, settle
 from sluice.core.analysis.questions import UP, Subject
-from sluice.core.analysis.verdicts import Verdict
 from sluice.core.metrics import LATENCY_BOUNDS, MetricPreset, Series
 from sluice.runtime.poller import Poller
 from sluice_dev.bench.figures import Result, Target
