@@ -205,7 +205,7 @@ def test_the_memory_that_knows_the_worst_ratio_counts() -> None:
     slow = plain.slow.copy()
     slow[2] = 1000 * np.array([0.06, 0.02]) - 0.5
     tolerant = remembered(0.06, 0.02)
-    poll = (100, [0, 15], 300, [0, 6], TWICE)
+    poll = (100, [100, 15], 300, [300, 6], TWICE)
     mixed = bet_on_slowdown(replace(plain, slow=slow), *poll)
     assert mixed.log_wealth == pytest.approx(bet_on_slowdown(tolerant, *poll).log_wealth)
     assert slowdown_evidence(mixed) < slowdown_evidence(bet_on_slowdown(plain, *poll))
@@ -245,7 +245,7 @@ def test_more_slow_requests_than_requests_are_all_of_them() -> None:
 
 def test_overdispersion_divides_the_evidence() -> None:
     state = remembered(0.03, 0.02)
-    poll = (100, [0, 15], 300, [0, 6], TWICE)
+    poll = (100, [100, 15], 300, [300, 6], TWICE)
     plain, noisy = (gain(state, bet_on_slowdown(state, *poll, phi)) for phi in (1.0, 2.0))
     assert noisy == pytest.approx(plain / 2)
 
@@ -300,9 +300,9 @@ def test_many_worlds_and_one_are_the_same_arithmetic() -> None:
 
 @pytest.mark.parametrize(("base", "candidate"), [("usual", "edge"), ("usual", "hangs"), ("busy", "edge")])
 def test_the_mean_wealth_is_at_most_one_at_the_edge_of_the_null(base: str, candidate: str) -> None:
-    """Ten polls of 100 and 900 requests. Stable is as it is remembered, or twice as slow for all that H0 says nothing
+    """Three polls of 100 and 900 requests. Stable is as it is remembered, or twice as slow for all that H0 says nothing
     about; of the candidate each tail is as large as allowed, or only the margin's, which then hangs."""
-    worlds, c, margin = 4000, 1.155, MARGIN
+    worlds, c, margin = 1500, 1.155, MARGIN
     random = np.random.default_rng(8)
     usual = tails(np.ones((1, 1)))[0]
     state = remember_stable(new_slowdown(BOUNDS), 1e9, 1e9 * usual, 300)
@@ -312,7 +312,7 @@ def test_the_mean_wealth_is_at_most_one_at_the_edge_of_the_null(base: str, candi
     tail1 = allowed if candidate == "edge" else np.maximum(tail0, margin)
     state = new_slowdown(BOUNDS, (worlds,))
     state = open_slowdown_epoch(remember_stable(state, np.full(worlds, 1e9), np.tile(1e9 * usual, (worlds, 1)), 300))
-    for _ in range(10):
+    for _ in range(3):
         (n1, x1), (n0, x0) = (
             requests(random, np.tile(tail, (worlds, 1)), mean) for tail, mean in ((tail1, 100), (tail0, 900))
         )
@@ -320,4 +320,4 @@ def test_the_mean_wealth_is_at_most_one_at_the_edge_of_the_null(base: str, candi
     wealth = np.exp(state.log_wealth + log(2) - np.log(STAKES))
     mean, error = wealth.mean(axis=0), wealth.std(axis=0) / np.sqrt(worlds)
     assert np.all(mean <= 1 + 4 * error)
-    assert np.all(mean > 0)
+    assert (mean.max() > 0.8) == ((base, candidate) == ("usual", "edge"))
