@@ -174,7 +174,7 @@ def test_nothing_is_bet_before_five_minutes_of_history() -> None:
 def test_the_mass_of_an_epoch_is_laid_out_by_the_stakes() -> None:
     opened = open_slowdown_epoch(remember_stable(new_slowdown([0.1, 0.2, 0.3, 0.4]), 1000, [900, 600, 400, 100], 300))
     assert opened.log_wealth == pytest.approx(np.log(STAKES / 2))
-    assert list(STAKES) == pytest.approx([0.09] * 5 + [0.15] * 3 + [0.0125] * 8)
+    assert list(STAKES) == pytest.approx([0.08] * 5 + [0.18] * 3 + [0.0075] * 8)
 
 
 def test_an_epoch_opens_where_it_is_wanted_and_stable_is_known() -> None:

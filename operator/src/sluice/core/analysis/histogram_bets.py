@@ -25,9 +25,10 @@ that a search over all lambda finds (sigma .5 and .8; +30%, +50%, 2% of the requ
 
 The alternatives: a share s of the candidate's requests is slower than tolerated by d standard deviations of the normal
 distribution that r S is made, the others are like stable's: Q = (1 - s) S + s ndtr(ndtri(r S) + d). A service with
-sigma .5 that takes 30% longer than tolerated has moved by ln 1.3 / .5 = .52. A tenth of the money is on one bound each,
-where the odds of a slower request are some times those of M, for services that no normal distribution describes: where
-a tenth of the requests miss a cache and half as many more do so now, nothing moves but the share between the two modes.
+sigma .5 that takes 30% longer than tolerated has moved by ln 1.3 / .5 = .52. Six percent of the money are on one bound
+each, where the odds of a slower request are some times those of M, for services that no normal distribution describes:
+where a tenth of the requests miss a cache and half as many more do so now, nothing moves but the share between the two
+modes.
 
 Worked example: 100 candidate and 300 stable requests, bounds of 0.1 and 0.2 s that 30% and 10% of stable's exceed,
 r = 1.2 and 1.5, margin .002: H0 allows M = 36.2% and 15.2%. The bet on s = .98, d = .5 expects Q = 55.1% and 29.2%. Its
@@ -55,8 +56,8 @@ _ALL: Final = 0.5
 _MANY = ALTERNATIVES[:, 0] > _ALL
 STAKES: Final[Floats] = np.concatenate(
     [
-        np.where(_MANY, 0.45 / np.count_nonzero(_MANY), 0.45 / np.count_nonzero(~_MANY)),
-        np.full(len(STEPS), 0.1 / len(STEPS)),
+        np.where(_MANY, 0.4 / np.count_nonzero(_MANY), 0.54 / np.count_nonzero(~_MANY)),
+        np.full(len(STEPS), 0.06 / len(STEPS)),
     ]
 )
 """Parts of the money on each, sum 1. Few slow requests take longest to be found: each of their bets has more."""
