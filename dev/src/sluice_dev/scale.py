@@ -20,6 +20,7 @@ from rich.console import Console
 from scipy.special import ndtr
 
 from sluice.adapters.metrics.prometheus import parse
+from sluice.api.status import Verdict
 from sluice.api.v1alpha1 import Check, LatencyCheck, RateCheck, SlowerThanStable, VersusStable
 from sluice.core.analysis.judge import Judge, settle
 from sluice.core.analysis.questions import UP, Subject
@@ -44,6 +45,8 @@ HISTORY: Final = 340
 RATE: Final = 200.0
 DECISION_SECONDS: Final = 0.25
 START: Final = datetime(2026, 1, 5, 12, tzinfo=UTC)
+_KNOWN: Final = (Verdict.UNDECIDED, Verdict.CERTIFIED)
+"""Verdicts of a check that sees its candidate, which is a good one."""
 
 
 @dataclass(slots=True)
@@ -81,6 +84,8 @@ class Fleet:
     def __init__(self, rollouts: int) -> None:
         self.judges: list[Judge] = []
         self.pods: list[list[Pod]] = []
+        self.seen = False
+        """Whether in the last tick every candidate was seen and every check said something about it."""
         reached = ndtr((np.log(LATENCY_BOUNDS) - np.log(0.06)) / 0.5)
         self._parts = np.diff(np.concatenate([[0.0], reached, [1.0]]))
         self._random = np.random.default_rng(1)
@@ -92,6 +97,7 @@ class Fleet:
                 judge.remember(question, ())
             self.judges.append(judge)
             self.pods.append([self._pod(name, k) for k in range(4)])
+        self._candidates = [{pods[0].labels["pod"]: START} for pods in self.pods]
 
     def _pod(self, name: str, number: int) -> Pod:
         pod = f"{name}-{'8b21de07' if number == 0 else '6f9c41d2'}-6d5f9c7b8d-{number:05d}"
@@ -122,9 +128,11 @@ class Fleet:
         counted = time.perf_counter()
         settle(self.judges)
         settled = time.perf_counter()
-        for judge in self.judges:
-            judge.observe(START + timedelta(seconds=second), {}, START)
-        return counted - began, settled - counted, time.perf_counter() - settled
+        now = START + timedelta(seconds=second)
+        observed = [judge.observe(now, pods, START) for judge, pods in zip(self.judges, self._candidates, strict=True)]
+        looked = time.perf_counter()
+        self.seen = all(one.seen and all(check.verdict in _KNOWN for check in one.checks) for one in observed)
+        return counted - began, settled - counted, looked - settled
 
 
 class Counting:
@@ -192,6 +200,8 @@ def main() -> None:
         for second in [s + k for s in range(-HISTORY, 0, 30) for k in range(INTERVAL)] + list(range(60)):
             fleet.read(second)
         ticks = [fleet.read(60 + k) for k in range(TICKS)]
+        if not fleet.seen:
+            raise RuntimeError("a candidate was not seen, so its checks had nothing to say: this measures nothing")
         counting, evidence, verdicts = (1000 * median(t[k] for t in ticks) for k in range(3))
         memory = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         series, reading = reading_seconds(fleet, 60 + TICKS)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from matplotlib.figure import Figure
 
+from sluice.core.analysis.certificate import UNKNOWN_MARGIN
 from sluice.core.analysis.comparison import WINDOW
-from sluice.core.analysis.rate_bets import EPOCH
-from sluice.core.analysis.rates import MARGIN, tolerated_ratio, two_sample_bet
-from sluice.core.forecast.judging import Epochs, noise_of
+from sluice.core.analysis.rate_bets import compare_rates, rate_wealth
+from sluice.core.analysis.rates import MARGIN, tolerated_ratio
+from sluice.core.analysis.tolerance import Tolerance
+from sluice.core.forecast.judging import noise_of
 from sluice.core.forecast.worlds import Floats, Rollouts, Traffic
 from sluice_dev.cluster.layout import Layout
 from sluice_dev.decisions.cells import SHARED, rollout
@@ -35,14 +37,14 @@ GOOD, BAD = "#4477aa", "#cc3311"
 def paths(traffic: Traffic, worlds: int, seed: int) -> tuple[Floats, Floats, Floats]:
     """(seconds, e-values, error rate of the last minute): (polls,), (polls, worlds), (polls, worlds)."""
     rollouts = Rollouts(traffic, worlds, seed)
-    phi, versus = noise_of(rollouts), Epochs(worlds, EPOCH * WINDOW)
+    phi, versus = noise_of(rollouts), rate_wealth((worlds,))
     times, evidence, requests, losses = [], [], [], []
     for poll in rollouts.polls(SECONDS):
-        versus.open(poll.begin)
         ratio = tolerated_ratio(traffic.legs[poll.leg].pods, traffic.stable_pods)
-        versus.wealth = two_sample_bet(versus.wealth, poll.n1, poll.x1, poll.n0, poll.x0, ratio, MARGIN, phi)
+        tolerance, counts = Tolerance(ratio, MARGIN, phi, UNKNOWN_MARGIN), (poll.n1, poll.x1, poll.n0, poll.x0)
+        versus = compare_rates(versus, int(poll.begin // WINDOW), *counts, tolerance, certify=False)
         times.append(poll.seconds)
-        evidence.append(np.exp(np.minimum(versus.evidence(), 20.0)))
+        evidence.append(np.exp(np.minimum(versus.log_e, 20.0)))
         requests.append(poll.n1)
         losses.append(poll.x1)
     width = int(MINUTE / traffic.legs[0].poll)

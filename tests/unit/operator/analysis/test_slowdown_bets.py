@@ -1,5 +1,7 @@
 """When a comparison of latencies bets, what it remembers, and which bound its certificate and its words are about."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import ndtr
@@ -8,14 +10,8 @@ from sluice.core.analysis.certificate import TOLERATED_RATIO
 from sluice.core.analysis.comparison import Counts, Step, bets_of
 from sluice.core.analysis.eprocess import Floats
 from sluice.core.analysis.rate_bets import RateBets
-from sluice.core.analysis.slowdown_bets import (
-    LONGEST_GAP,
-    SlowdownBets,
-    SlownessState,
-    certified_ratio,
-    proof_bound,
-    telling_bound,
-)
+from sluice.core.analysis.slowdown_bets import SlowdownBets, SlownessState, telling_bound
+from sluice.core.analysis.slowness import LONGEST_GAP, certified_ratio, proof_bound
 
 BOUNDS = (0.025, 0.05, 0.1, 0.2, 0.4)
 TAIL = ndtr(-(np.log(BOUNDS) - np.log(0.06)) / 0.5)
@@ -72,15 +68,19 @@ def test_the_certificate_is_about_the_bound_that_about_5_percent_exceed() -> Non
     assert compared(known(), 5, slower=1.0).proof == 2
 
 
-def test_words_are_about_the_bound_with_the_evidence_and_else_about_the_certificates() -> None:
-    state = known()
+def test_words_are_about_the_bound_where_the_candidate_differs_most_and_else_about_the_certificates() -> None:
+    """Without evidence a difference is chance; and a poll that was never compared has nothing to tell."""
+    state, total = known(), counts(0)
     for index in range(20):
         far = counts(180, candidate=20)
         far.x1[3] = 8.0  # 40% above 0.2 s, where stable has 1%
         far.x1[2] = 8.0
         [state] = BETS.compare([Step(BETS, state, far, index, PODS)])
-    assert telling_bound(state) == 3
-    assert telling_bound(compared(known(), 20, slower=1.0)) == 2
+        total += far
+    assert telling_bound(state, total) == 3
+    assert telling_bound(compared(known(), 20, slower=1.0), total) == 2
+    assert telling_bound(compared(known(), 20, slower=1.0), counts(180)) == 2
+    assert telling_bound(known(), counts(180)) == 0
 
 
 def test_good_enough_is_what_the_rollback_tolerates_and_never_less_than_usual() -> None:
@@ -102,3 +102,21 @@ def test_bets_of_another_kind_are_refused() -> None:
     step = Step(RateBets(1.0), RateBets(1.0).nothing(), counts(1), 0, PODS)
     with pytest.raises(TypeError, match="are no SlowdownBets"):
         bets_of(step, SlowdownBets)
+
+
+def test_rollouts_together_and_each_alone_come_to_the_same_bits() -> None:
+    """Of other settings, ages and counts; also of one that knows too little to bet."""
+    bets = [replace(BETS, phi=phi, margin=margin) for phi, margin in ((1.0, 0.002), (1.7, 0.0), (1.2, 0.01))]
+    states = [known(bets[0]), known(bets[1], 320), known(bets[2], 100)]
+    alone = list(states)
+    for index in range(30):
+        told = [counts(180 + k, candidate=20 + 7 * k, slower=1 + 0.3 * k) for k in range(3)]
+        steps = [Step(b, s, c, index, PODS) for b, s, c in zip(bets, states, told, strict=True)]
+        states = BETS.compare(steps)
+        alone = [b.compare([Step(b, s, c, index, PODS)])[0] for b, s, c in zip(bets, alone, told, strict=True)]
+    for together, one in zip(states, alone, strict=True):
+        assert (together.log_e, together.log_c, together.epoch, together.proof) == (
+            one.log_e, one.log_c, one.epoch, one.proof,
+        )  # fmt: skip
+        assert np.array_equal(together.slowdown.log_wealth, one.slowdown.log_wealth)
+    assert len({state.log_e for state in states}) == 3

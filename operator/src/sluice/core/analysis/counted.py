@@ -28,7 +28,8 @@ from sluice.core.analysis.overdispersion import overdispersion
 from sluice.core.analysis.questions import Subject, counted_by_gateway
 from sluice.core.analysis.rate_bets import RateBets
 from sluice.core.analysis.saved import Saved
-from sluice.core.analysis.slowdown_bets import SlowdownBets, SlownessState, proof_bound
+from sluice.core.analysis.slowdown_bets import SlowdownBets, SlownessState
+from sluice.core.analysis.slowness import proof_bound
 from sluice.core.analysis.warmup import WarmUp
 from sluice.core.analysis.wording import (
     NO_LATENCY,
@@ -314,7 +315,7 @@ class CountedLatency(Counted):
         if self.comparison is None or versus is None:
             return
         tail = past.shares()
-        proof = proof_bound(tail) if tail is not None else None
+        proof = int(proof_bound(tail)) if tail is not None else None
         losses = past.losses[..., proof or 0]
         phi = overdispersion(past.requests, losses)
         self.comparison.begin(

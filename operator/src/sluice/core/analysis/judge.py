@@ -25,7 +25,7 @@ from sluice.core.analysis.saved import Saved
 from sluice.core.analysis.scope import beyond
 from sluice.core.analysis.sharing import limits_of
 from sluice.core.analysis.sight import Sight, Target
-from sluice.core.analysis.slowdown_bets import LONGEST_GAP
+from sluice.core.analysis.slowness import LONGEST_GAP
 from sluice.core.analysis.threshold import Threshold, write_query
 from sluice.core.analysis.verdicts import CheckResult, Observation
 from sluice.core.analysis.wording import evidence, strange_address, way
@@ -241,8 +241,8 @@ class Judge:
     # --- a restart ----------------------------------------------------------------------------------------------------
 
     def save(self) -> Saved | None:
-        """All that it knows; None while anything is still to be read or is no number, and where the gateway counts: what
-        is known of its endpoints is read again from the beginning."""
+        """All that it knows; None while anything is still to be read or is no number, and where the gateway counts: its
+        endpoints' counters are read again from the beginning."""
         legible = all(counters.legible for counters in self._counters.values())
         if not self.caught_up or self._failures or not legible or self._gateway is not None:
             return None

@@ -1,19 +1,28 @@
-"""What a comparison with stable bets on a share of losses: errors, or any other category of requests."""
+"""What a comparison with stable bets on a share of losses: errors, or any other category of requests.
+
+As arrays with leading axes for many rollouts: the operator's, and those that are simulated.
+"""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sluice.core.analysis.certificate import TOLERATED_RATIO, UNKNOWN_MARGIN
 from sluice.core.analysis.comparison import Arm, Counts, Step, bets_of
 from sluice.core.analysis.eprocess import PROMOTION_GRID, Floats, log_evidence, nothing_bet, open_epoch
 from sluice.core.analysis.rates import LEAST_RATIO, MARGIN, POD_SPREAD, tolerated_ratio, two_sample_bet
 from sluice.core.analysis.ratio import count_ratios, new_ratios
+from sluice.core.analysis.tolerance import Tolerance, tolerances
 
 EPOCH: Final = 60
 """Windows of one epoch: new mass enters at most this often, and only when something is compared."""
+
+
+_WEALTH: Final = ("rollback", "promotion", "epochs", "epoch")
+"""Fields of a RateWealth."""
 
 
 def promotion_bets() -> Floats:
@@ -22,17 +31,73 @@ def promotion_bets() -> Floats:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RateState:
-    """Wealth of both bets, (bets,) each. epochs: times that new mass was bet; epoch: number of the newest.
+class RateWealth:
+    """Both bets, for any leading axes: rollouts, none for one alone.
 
-    ratios: see ratio.py. log_e, log_c: see Evidence.
+    rollback, promotion: log wealth of each bet, (..., bets). epochs: times that new mass was bet, (...); epoch: number
+    of the newest, (...), -1 before the first.
     """
 
-    rollback: Floats = field(default_factory=nothing_bet)
-    promotion: Floats = field(default_factory=promotion_bets)
+    rollback: Floats
+    promotion: Floats
+    epochs: NDArray[np.int64]
+    epoch: NDArray[np.int64]
+
+    @property
+    def log_e(self) -> Floats:
+        """ln of the evidence for a rollback, (...)."""
+        return log_evidence(self.rollback, self.epochs)
+
+    @property
+    def log_c(self) -> Floats:
+        """ln of that for a promotion, (...)."""
+        total: Floats = np.logaddexp.reduce(self.promotion, axis=-1)
+        return total
+
+
+def rate_wealth(shape: tuple[int, ...] = ()) -> RateWealth:
+    """Before the first count. shape: the leading axes."""
+    promotion = np.broadcast_to(promotion_bets(), (*shape, len(PROMOTION_GRID)))
+    none = np.zeros(shape, dtype=np.int64)
+    return RateWealth(nothing_bet(shape), promotion, none, none - 1)
+
+
+def compare_rates(
+    wealth: RateWealth,
+    index: ArrayLike,
+    n1: ArrayLike,
+    x1: ArrayLike,
+    n0: ArrayLike,
+    x0: ArrayLike,
+    tolerance: Tolerance,
+    *,
+    certify: bool = True,
+) -> RateWealth:
+    """The wealth after one poll: new mass where an epoch begins, then both bets. The product and the forecast have no
+    other order.
+
+    index: number of the poll's window, (...). n1, x1, n0, x0: see two_sample_bet. certify: whether to bet on the
+    promotion at all.
+    """
+    number = np.asarray(index, dtype=np.int64) // EPOCH
+    opened = number != wealth.epoch
+    epochs = wealth.epochs + opened
+    rollback = np.where(opened[..., None], open_epoch(wealth.rollback, np.maximum(epochs, 1)), wealth.rollback)
+    noise = tolerance.phi
+    rollback = two_sample_bet(rollback, n1, x1, n0, x0, tolerance.most, tolerance.margin, noise)
+    promotion = wealth.promotion
+    if certify:
+        margin = tolerance.promotion_margin
+        promotion = two_sample_bet(promotion, n1, x1, n0, x0, TOLERATED_RATIO, margin, noise, PROMOTION_GRID)
+    return RateWealth(rollback, promotion, epochs, np.broadcast_to(number, epochs.shape))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RateState:
+    """wealth: of one rollout. ratios: see ratio.py. log_e, log_c: see Evidence."""
+
+    wealth: RateWealth = field(default_factory=rate_wealth)
     ratios: Floats = field(default_factory=new_ratios)
-    epochs: int = 0
-    epoch: int = -1
     log_e: float = 0.0
     log_c: float = 0.0
 
@@ -71,28 +136,18 @@ class RateBets:
     def compare(self, steps: Sequence[Step[RateState]]) -> list[RateState]:
         """See Bets."""
         n1, x1, n0, x0 = np.array([(s.counts.n1, s.counts.x1[0], s.counts.n0, s.counts.x0[0]) for s in steps]).T
-        settings = [
-            (b.tolerated(s.pods), b.margin, b.phi, b.promotion_margin) for s in steps for b in [bets_of(s, RateBets)]
-        ]
-        ratio, margin, phi, promotion_margin = np.array(settings).T
-        epochs = np.array([s.state.epochs + (s.index // EPOCH != s.state.epoch) for s in steps])
-        opened = np.array([s.index // EPOCH != s.state.epoch for s in steps])
-        rollback = np.stack([s.state.rollback for s in steps])
-        rollback = np.where(opened[:, None], open_epoch(rollback, np.maximum(epochs, 1)), rollback)
-        rollback = two_sample_bet(rollback, n1, x1, n0, x0, ratio, margin, phi)
-        promotion = np.stack([s.state.promotion for s in steps])
-        promotion = two_sample_bet(promotion, n1, x1, n0, x0, TOLERATED_RATIO, promotion_margin, phi, PROMOTION_GRID)
-        ratios = count_ratios(np.stack([s.state.ratios for s in steps]), n1, x1, n0, x0, phi)
-        log_e, log_c = log_evidence(rollback, epochs), np.logaddexp.reduce(promotion, axis=-1)
+        bets = [bets_of(s, RateBets) for s in steps]
+        tolerance = tolerances(bets, [b.tolerated(s.pods) for b, s in zip(bets, steps, strict=True)])
+        before = RateWealth(*(np.stack([getattr(s.state.wealth, name) for s in steps]) for name in _WEALTH))
+        wealth = compare_rates(before, [s.index for s in steps], n1, x1, n0, x0, tolerance)
+        ratios = count_ratios(np.stack([s.state.ratios for s in steps]), n1, x1, n0, x0, tolerance.phi)
+        log_e, log_c = wealth.log_e, wealth.log_c
         return [
             RateState(
-                rollback[k].copy(),
-                promotion[k].copy(),
+                RateWealth(*(np.array(getattr(wealth, name)[k]) for name in _WEALTH)),
                 ratios[k].copy(),
-                int(epochs[k]),
-                s.index // EPOCH,
                 float(log_e[k]),
                 float(log_c[k]),
             )
-            for k, s in enumerate(steps)
+            for k in range(len(steps))
         ]

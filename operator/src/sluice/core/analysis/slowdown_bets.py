@@ -1,82 +1,63 @@
-"""What a comparison with stable bets on latency: see latency.py for the bets, comparison.py for when they are made."""
+"""What a comparison with stable bets on latency: see slowness.py for the bets, comparison.py for when they are made."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from sluice.core.analysis.certificate import TOLERATED_RATIO, UNKNOWN_MARGIN
+from sluice.core.analysis.certificate import UNKNOWN_MARGIN
 from sluice.core.analysis.comparison import WINDOW, Arm, Counts, Step, bets_of
-from sluice.core.analysis.eprocess import PROMOTION_GRID, Floats
 from sluice.core.analysis.latency import (
     LEAST_SLOWDOWN,
     MARGIN,
     POD_SPREAD,
     SlowdownState,
-    bet_on_slowdown,
-    has_history,
-    least_ratio,
-    new_slowdown,
-    open_slowdown_epoch,
-    remember_stable,
-    slowdown_evidence,
-    stable_tail,
     tolerated_slowdown,
 )
-from sluice.core.analysis.rate_bets import promotion_bets
-from sluice.core.analysis.rates import two_sample_bet
-
-EPOCH: Final = 5
-"""Windows of one epoch. A good minute makes every bet on latency worthless, as each request costs it something."""
-LONGEST_GAP: Final = 90.0
-"""Seconds between two scrapes of stable that are history of it; of a longer gap nobody knows what happened in it."""
-PROVEN_TAIL: Final = 0.05
-"""The certificate is about the bound that about so many of stable's requests exceed: its p95."""
+from sluice.core.analysis.slowness import Slowness, compare_latencies, new_slowness, remember_passed
+from sluice.core.analysis.tolerance import tolerances
 
 
-def proof_bound(tail: Floats) -> int:
-    """Position of the bound that the certificate is about. tail: share of stable's requests above each, (bounds,)."""
-    distance = np.abs(np.log(np.maximum(tail, 1e-9)) - np.log(PROVEN_TAIL))
-    return int(np.argmin(distance))
+def telling_bound(state: "SlownessState", compared: Counts) -> int:
+    """Position of the bound that says most now: where there is evidence the one at which the candidate differs most,
+    else the certificate's. compared: all counts that were.
 
-
-_ARRAYS: Final = ("log_wealth", "epochs", "slow", "requests", "history")
-"""Fields of a SlowdownState that have an axis for many rollouts."""
-
-
-def certified_ratio(state: SlowdownState, tolerated: ArrayLike) -> Floats:
-    """Ratio of slow requests up to which a candidate is fast enough, (..., bounds): the usual one of certificates, or
-    what the rollback tolerates of a slow-down where that is more. Else a good candidate whose pod happens to be 7%
-    slower could be neither rolled back nor certified, ever."""
-    ratio: Floats = np.maximum(TOLERATED_RATIO, least_ratio(state, tolerated))
-    return ratio
-
-
-def telling_bound(state: "SlownessState") -> int:
-    """Position of the bound that says most now: where there is evidence the one with the most of it, else the
-    certificate's."""
-    bets: Floats = np.logaddexp.reduce(state.slowdown.log_wealth, axis=-1)
-    if state.proof is None or bets.max() > 0:
-        return int(np.argmax(bets))
-    return state.proof
+    Most is in standard deviations of the difference of two shares that are one.
+    """
+    if compared.n1 <= 0 or compared.n0 <= 0 or (state.log_e <= 0 and state.proof is not None):
+        return state.proof or 0
+    share = (compared.x1 + compared.x0) / (compared.n1 + compared.n0)
+    scatter = np.sqrt(share * (1.0 - share) * (1.0 / compared.n1 + 1.0 / compared.n0))
+    difference = compared.x1 / compared.n1 - compared.x0 / compared.n0
+    return int(np.argmax(np.divide(difference, scatter, out=np.zeros_like(scatter), where=scatter > 0)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SlownessState:
-    """slowdown: the rollback's bets and what is remembered of stable. promotion: wealth of the certificate's bets,
-    (bets,). epoch: number of the newest. until: end of what is remembered, a window's number; None: nothing is.
-    proof: position of the certificate's bound, None until it is chosen. log_e, log_c: see Evidence."""
+    """evidence: of one rollout. until: end of what is remembered, a window's number; None: nothing is. log_e, log_c:
+    see Evidence."""
 
-    slowdown: SlowdownState
-    promotion: Floats = field(default_factory=promotion_bets)
-    epoch: int = -1
+    evidence: Slowness
     until: int | None = None
-    proof: int | None = None
     log_e: float = 0.0
     log_c: float = 0.0
+
+    @property
+    def slowdown(self) -> SlowdownState:
+        """The rollback's bets and what is remembered of stable."""
+        return self.evidence.slowdown
+
+    @property
+    def epoch(self) -> int:
+        """Number of the newest, -1 before the first."""
+        return int(self.evidence.epoch)
+
+    @property
+    def proof(self) -> int | None:
+        """Position of the certificate's bound, None until it is chosen."""
+        return int(self.evidence.proof) if self.evidence.proof >= 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,56 +85,33 @@ class SlowdownBets:
 
     def nothing(self) -> SlownessState:
         """See Bets."""
-        return SlownessState(new_slowdown(self.bounds), proof=self.proof)
+        return SlownessState(new_slowness(self.bounds, proof=self.proof))
 
     def remember(self, state: SlownessState, counts: Counts, index: int) -> SlownessState:
         """See Bets."""
         if counts.n0 <= 0:
             return state
         until, passed = _passed(state, index)
-        return replace(state, slowdown=_remembered(state.slowdown, counts.n0, counts.x0, passed), until=until)
+        slowdown = remember_passed(state.slowdown, counts.n0, counts.x0, passed)
+        return replace(state, evidence=replace(state.evidence, slowdown=slowdown), until=until)
 
     def tolerated(self, pods: Mapping[Arm, int]) -> float:
         """Slow-down that is no reason for a rollback."""
         return tolerated_slowdown(pods["candidate"], pods["stable"], self.pod_spread, self.slowdown)
 
     def compare(self, steps: Sequence[Step[SlownessState]]) -> list[SlownessState]:
-        """See Bets. Nothing is bet before enough is known of stable."""
+        """See Bets."""
         n1, n0 = (np.array([n(s.counts) for s in steps]) for n in (attrgetter("n1"), attrgetter("n0")))
         x1, x0 = (np.stack([x(s.counts) for s in steps]) for x in (attrgetter("x1"), attrgetter("x0")))
-        settings = [
-            (b.tolerated(s.pods), b.margin, b.phi, b.promotion_margin)
-            for s in steps
-            for b in [bets_of(s, SlowdownBets)]
-        ]
-        tolerated, margin, phi, promotion_margin = np.array(settings).T
-        before = _stacked([s.state.slowdown for s in steps])
-        known = has_history(before)
-        opened = np.array([s.index // EPOCH != s.state.epoch for s in steps]) & known
-        slowdown = _chosen(opened, open_slowdown_epoch(before), before)
-        tail = stable_tail(slowdown)
-        proof = [proof_bound(tail[k]) if s.state.proof is None else s.state.proof for k, s in enumerate(steps)]
-        rows = np.arange(len(steps))
-        ratio = certified_ratio(slowdown, tolerated)[rows, proof]
-        slowdown = bet_on_slowdown(slowdown, n1, x1, n0, x0, tolerated, phi, margin)
-        numbers = (n1, x1[rows, proof], n0, x0[rows, proof])
-        promotion = np.stack([s.state.promotion for s in steps])
-        grown = two_sample_bet(promotion, *numbers, ratio, promotion_margin, phi, PROMOTION_GRID)
-        promotion = np.where(known[:, None], grown, promotion)
-        log_e, log_c = slowdown_evidence(slowdown), np.logaddexp.reduce(promotion, axis=-1)
+        bets = [bets_of(s, SlowdownBets) for s in steps]
+        tolerance = tolerances(bets, [b.tolerated(s.pods) for b, s in zip(bets, steps, strict=True)])
         times = [_passed(s.state, s.index) for s in steps]
-        slowdown = _remembered(slowdown, n0, x0, np.array([passed for _, passed in times]))
+        passed = np.array([seconds for _, seconds in times])
+        before = _stacked([s.state.evidence for s in steps])
+        after = compare_latencies(before, [s.index for s in steps], n1, x1, n0, x0, tolerance, passed)
+        log_e, log_c = after.log_e, after.log_c
         return [
-            SlownessState(
-                _row(slowdown, k),
-                promotion[k].copy(),
-                s.index // EPOCH if known[k] else s.state.epoch,
-                times[k][0],
-                proof[k] if known[k] else s.state.proof,
-                float(log_e[k]),
-                float(log_c[k]),
-            )
-            for k, s in enumerate(steps)
+            SlownessState(_row(after, k), until, float(log_e[k]), float(log_c[k])) for k, (until, _) in enumerate(times)
         ]
 
 
@@ -165,26 +123,23 @@ def _passed(state: SlownessState, index: int) -> tuple[int, float]:
     return until, WINDOW * (until - state.until)
 
 
-def _remembered(slowdown: SlowdownState, n0: ArrayLike, x0: ArrayLike, passed: ArrayLike) -> SlowdownState:
-    """What is known after these counts of stable; a gap longer than LONGEST_GAP fades, but is no history."""
-    seconds = np.asarray(passed, dtype=float)
-    if np.any(seconds > LONGEST_GAP):
-        gap = np.maximum(seconds - LONGEST_GAP, 0.0)
-        slowdown = remember_stable(slowdown, np.zeros_like(seconds), np.zeros_like(np.asarray(x0, dtype=float)), gap)
-    return remember_stable(slowdown, n0, x0, np.minimum(seconds, LONGEST_GAP))
+_SLOWDOWN: Final = ("log_wealth", "epochs", "slow", "requests", "history")
+"""Fields of a SlowdownState that have an axis for many rollouts."""
+_EVIDENCE: Final = ("promotion", "epoch", "proof")
+"""The same of a Slowness."""
 
 
-def _stacked(states: Sequence[SlowdownState]) -> SlowdownState:
+def _stacked(states: Sequence[Slowness]) -> Slowness:
     """Many rollouts as one state with a leading axis; all have the same bounds."""
-    return SlowdownState(states[0].bounds, *(np.stack([getattr(s, name) for s in states]) for name in _ARRAYS))
+    slowdowns = [s.slowdown for s in states]
+    slowdown = SlowdownState(
+        slowdowns[0].bounds, *(np.stack([getattr(s, name) for s in slowdowns]) for name in _SLOWDOWN)
+    )
+    return Slowness(slowdown, *(np.stack([getattr(s, name) for s in states]) for name in _EVIDENCE))
 
 
-def _row(states: SlowdownState, k: int) -> SlowdownState:
+def _row(states: Slowness, k: int) -> Slowness:
     """One of them again, without holding on to the others."""
-    return SlowdownState(states.bounds, *(np.array(getattr(states, name)[k]) for name in _ARRAYS))
-
-
-def _chosen(which: NDArray[np.bool_], one: SlowdownState, other: SlowdownState) -> SlowdownState:
-    """`one` where it is wanted, else `other`."""
-    wealth = np.where(which[:, None, None], one.log_wealth, other.log_wealth)
-    return replace(other, log_wealth=wealth, epochs=np.where(which, one.epochs, other.epochs))
+    many = states.slowdown
+    slowdown = SlowdownState(many.bounds, *(np.array(getattr(many, name)[k]) for name in _SLOWDOWN))
+    return Slowness(slowdown, *(np.array(getattr(states, name)[k]) for name in _EVIDENCE))

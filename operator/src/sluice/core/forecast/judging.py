@@ -6,19 +6,19 @@ from math import inf, log
 import numpy as np
 
 from sluice.core.analysis import eprocess
-from sluice.core.analysis.certificate import CERTIFIED_AT, TOLERATED_RATIO, promotion_margin
+from sluice.core.analysis.certificate import CERTIFIED_AT, promotion_margin
 from sluice.core.analysis.comparison import WINDOW
 from sluice.core.analysis.eprocess import (
     EPOCH_SECONDS,
-    PROMOTION_GRID,
     log_certificate,
     log_evidence,
     nothing_bet,
     open_epoch,
 )
 from sluice.core.analysis.overdispersion import overdispersion
-from sluice.core.analysis.rate_bets import EPOCH, promotion_bets
-from sluice.core.analysis.rates import LEAST_RATIO, MARGIN, tolerated_ratio, two_sample_bet
+from sluice.core.analysis.rate_bets import compare_rates, rate_wealth
+from sluice.core.analysis.rates import LEAST_RATIO, MARGIN, tolerated_ratio
+from sluice.core.analysis.tolerance import Tolerance
 from sluice.core.forecast.worlds import Floats, Rollouts, Traffic
 
 
@@ -88,8 +88,7 @@ def judge(rollouts: Rollouts, length: float, rule: Rule, *, certify: bool = Fals
     phi = noise_of(rollouts)
     margin = margin_of(traffic, float(np.median(phi)))
     requests, losses = np.zeros(worlds), np.zeros(worlds)
-    versus, maximum = Epochs(worlds, EPOCH * WINDOW), Epochs(worlds, EPOCH_SECONDS)
-    promotion = np.tile(promotion_bets(), (worlds, 1))
+    versus, maximum = rate_wealth((worlds,)), Epochs(worlds, EPOCH_SECONDS)
     bad, failed_at, failed_in = np.zeros(worlds), np.full(worlds, np.nan), np.full(worlds, -1.0)
     certified_at = np.full(worlds, np.nan)
     needed = log(rule.at * (2 if rule.ratio is not None and rule.maximum is not None else 1))
@@ -98,11 +97,11 @@ def judge(rollouts: Rollouts, length: float, rule: Rule, *, certify: bool = Fals
         bad += np.where(going, poll.x1, 0.0)
         failing = np.zeros(worlds, dtype=bool)
         if rule.ratio is not None:
-            versus.open(poll.begin)
             ratio = tolerated_ratio(traffic.legs[poll.leg].pods, traffic.stable_pods, least=rule.ratio)
-            numbers = (poll.n1, poll.x1, poll.n0, poll.x0)
-            versus.wealth = two_sample_bet(versus.wealth, *numbers, ratio, rule.margin, phi)
-            failing |= versus.evidence() >= needed
+            tolerance = Tolerance(ratio, rule.margin, phi, margin)
+            counts = (poll.n1, poll.x1, poll.n0, poll.x0)
+            versus = compare_rates(versus, int(poll.begin // WINDOW), *counts, tolerance, certify=certify)
+            failing |= versus.log_e >= needed
         if rule.maximum is not None:
             maximum.open(poll.begin)
             maximum.wealth = eprocess.bet(maximum.wealth, poll.n1, poll.x1, rule.maximum)
@@ -112,10 +111,7 @@ def judge(rollouts: Rollouts, length: float, rule: Rule, *, certify: bool = Fals
         if certify:
             shown = np.ones(worlds, dtype=bool)
             if rule.ratio is not None:
-                promotion = two_sample_bet(
-                    promotion, poll.n1, poll.x1, poll.n0, poll.x0, TOLERATED_RATIO, margin, phi, PROMOTION_GRID
-                )
-                shown &= np.logaddexp.reduce(promotion, axis=-1) >= log(CERTIFIED_AT)
+                shown &= versus.log_c >= log(CERTIFIED_AT)
             if rule.maximum is not None:
                 requests, losses = requests + poll.n1, losses + poll.x1
                 shown &= log_certificate(requests, losses, rule.maximum) >= log(CERTIFIED_AT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import log
 
 import numpy as np
@@ -12,12 +12,10 @@ from scipy.special import ndtr
 from sluice.core.analysis import latency
 from sluice.core.analysis.certificate import CERTIFIED_AT, promotion_margin
 from sluice.core.analysis.comparison import WINDOW
-from sluice.core.analysis.eprocess import PROMOTION_GRID
 from sluice.core.analysis.latency import LEAST_SLOWDOWN, MARGIN, tolerated_slowdown
 from sluice.core.analysis.overdispersion import BLOCK_SECONDS, HISTORY_SECONDS, overdispersion
-from sluice.core.analysis.rate_bets import promotion_bets
-from sluice.core.analysis.rates import two_sample_bet
-from sluice.core.analysis.slowdown_bets import EPOCH, certified_ratio, proof_bound
+from sluice.core.analysis.slowness import compare_latencies, new_slowness, proof_bound
+from sluice.core.analysis.tolerance import Tolerance
 from sluice.core.forecast.judging import Judged
 from sluice.core.forecast.worlds import Course, Floats, Leg, largest_weight, leg_at, steady
 from sluice.core.metrics import LATENCY_BOUNDS
@@ -111,20 +109,20 @@ def judge_latency(
 ) -> Judged:
     """One check over `length` seconds, after five minutes of stable alone. `bad` counts the candidate's requests.
 
-    The bets are those of SlowdownBets, with an axis for the worlds; all pods are warm.
+    The bets are those of SlowdownBets; all pods are warm.
     """
     w = _Worlds(traffic, worlds, seed)
     usual = w.slow(0.0, candidate=False)
     proof = proof_bound(usual.mean(axis=0))
-    phi = w.noise(proof)
+    phi = w.noise(int(proof))
     hour = traffic.rate * HISTORY_SECONDS
     margin = promotion_margin(
         hour, hour * usual[:, proof].mean(), HISTORY_SECONDS, largest_weight(traffic.legs), float(np.median(phi))
     )
-    state, first = latency.new_slowdown(w.bounds, (worlds,)), traffic.legs[0].poll
+    state, first = new_slowness(w.bounds, (worlds,), proof), traffic.legs[0].poll
     for _ in range(int(latency.HISTORY_SECONDS / first) + 1):
-        state = latency.remember_stable(state, *w.counts(traffic.rate * first, usual), first)
-    promotion, epoch = np.tile(promotion_bets(), (worlds, 1)), -1
+        known = latency.remember_stable(state.slowdown, *w.counts(traffic.rate * first, usual), first)
+        state = replace(state, slowdown=known)
     asked, failed_at, failed_in = np.zeros(worlds), np.full(worlds, np.nan), np.full(worlds, -1.0)
     certified_at = np.full(worlds, np.nan)
     for begin, end, number in w.polls(length):
@@ -133,19 +131,13 @@ def judge_latency(
         n1, x1 = w.counts(traffic.rate * weight * seconds, w.slow(begin, candidate=True))
         n0, x0 = w.counts(traffic.rate * (1 - weight) * seconds, w.slow(begin, candidate=False))
         asked += np.where(np.isnan(failed_at), n1, 0.0)
-        if (now := int(begin // (EPOCH * WINDOW))) != epoch:
-            state, epoch = latency.open_slowdown_epoch(state), now
-        tolerated = tolerated_slowdown(leg.pods, traffic.stable_pods, rule.pod_spread, rule.slowdown)
-        ratio = certified_ratio(state, tolerated)[:, proof]
-        state = latency.bet_on_slowdown(state, n1, x1, n0, x0, tolerated, phi, rule.margin)
-        state = latency.remember_stable(state, n0, x0, seconds)
-        failing = np.isnan(failed_at) & (latency.slowdown_evidence(state) >= log(rule.at))
+        slowdown = tolerated_slowdown(leg.pods, traffic.stable_pods, rule.pod_spread, rule.slowdown)
+        tolerance = Tolerance(slowdown, rule.margin, phi, margin)
+        state = compare_latencies(state, int(begin // WINDOW), n1, x1, n0, x0, tolerance, seconds)
+        failing = np.isnan(failed_at) & (state.log_e >= log(rule.at))
         failed_at[failing], failed_in[failing] = end, number
         if certify:
-            numbers = (n1, x1[:, proof], n0, x0[:, proof])
-            promotion = two_sample_bet(promotion, *numbers, ratio, margin, phi, PROMOTION_GRID)
-            shown = np.logaddexp.reduce(promotion, axis=-1) >= log(CERTIFIED_AT)
-            certified_at[np.isnan(certified_at) & shown] = end
+            certified_at[np.isnan(certified_at) & (state.log_c >= log(CERTIFIED_AT))] = end
         elif np.isfinite(failed_at).all():
             break
     return Judged(failed_at, failed_in, asked, certified_at)

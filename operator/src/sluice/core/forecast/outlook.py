@@ -10,7 +10,7 @@ import numpy as np
 
 from sluice.api.v1alpha1 import Check, OnFail, Spec
 from sluice.core.analysis.sharing import limits_of
-from sluice.core.analysis.slowdown_bets import PROVEN_TAIL
+from sluice.core.analysis.slowness import PROVEN_TAIL
 from sluice.core.forecast import advice
 from sluice.core.forecast.expected import Outlook, Regression, StageOutlook, regression
 from sluice.core.forecast.judging import Rule, judge
