@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from sluice_model_server import v2_response
+from sluice_model_server.batching import Batcher
 from sluice_model_server.body import read_body
 from sluice_model_server.errors import RequestError
 from sluice_model_server.faults import Faults
@@ -52,6 +53,7 @@ class ModelApp:
             "/metrics": lambda: (200, metrics.render(), CONTENT_TYPE),
         }
         if model is not None:
+            self._batcher = Batcher(model.predictor.predict, wait_seconds=settings.batch_wait_seconds)
             description = v2_response.model_metadata(model)
             name, version = model.manifest.name, model.manifest.version
             bases = (f"/v2/models/{name}", f"/v2/models/{name}/versions/{version}")
@@ -133,7 +135,7 @@ class ModelApp:
             if self._faults.fails():
                 return 500, v2_response.error("failed on purpose: SLUICE_MODEL_FAULTS is set")
         try:
-            prediction = model.predictor.predict(request.rows)
+            prediction = await self._batcher.ask(request.rows)
         except Exception as error:  # the model's failure, whatever it is, is a 500 and not our end
             _log.error("the model failed on a request", error_type=type(error).__name__, where=where(error))
             return 500, v2_response.error(f"the model failed on this request ({type(error).__name__})")

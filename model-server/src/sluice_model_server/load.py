@@ -30,6 +30,7 @@ def load_model(directory: Path, *, max_bytes: int) -> ServedModel:
     (model_file,) = (file for file in manifest.files if file.path.endswith(".skops"))
     predictor = Predictor(load_trusted(directory / model_file.path, max_bytes=max_bytes), manifest)
     predictor.probe(manifest)
+    predictor.compile(manifest)
     return ServedModel(manifest, digest, predictor)
 
 
