@@ -156,6 +156,21 @@ bench-latency: $(ENV)  ## Versions that are 50, 30, 20% slower than stable: how 
 bench-scale: $(ENV)  ## 1, 100 and 1,000 rollouts at once, without a cluster: questions and milliseconds of a tick. Writes build/bench/scale.json.
 	@$(PYTHON) -m sluice_dev.scale
 
+# One thread each, as the model server itself works.
+SINGLE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
+.PHONY: bench-model-server
+bench-model-server: $(ENV)  ## The model server's speed beside hello-world, MLServer and KServe, pinned to a core each. Writes build/bench/model_server.json.
+	@$(SINGLE) $(PYTHON) -m sluice_dev.modelbench.speed
+
+.PHONY: bench-answers
+bench-answers: $(ENV)  ## Every supported model on 100,000 flights against scikit-learn's own answers. Writes build/bench/answers.json.
+	@$(SINGLE) $(PYTHON) -m sluice_dev.modelbench.answers
+
+.PHONY: bench-hostile
+bench-hostile: $(ENV)  ## Pickles, bombs, foreign types and tampered models: refused, or answered rightly. Writes build/bench/hostile.json.
+	@$(SINGLE) $(PYTHON) -m sluice_dev.modelbench.hostile
+
 .PHONY: pictures
 pictures: $(ENV)  ## Draw the pictures of docs/ that are simulated.
 	@$(PYTHON) -m sluice_dev.decisions.example

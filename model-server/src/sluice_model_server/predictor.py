@@ -35,6 +35,8 @@ class Predictor:
     def __init__(self, model: Any, manifest: Manifest) -> None:
         if not callable(getattr(model, "predict", None)):
             raise ModelBroken(f"{type(model).__name__} has no predict; save the fitted estimator or pipeline itself")
+        if hasattr(model, "predict_proba") and not hasattr(model, "classes_"):
+            raise ModelBroken(f"{type(model).__name__} has predict_proba and no classes_ to say what of")
         self._model = model
         self._compiled: Compiled | None = None
         self.columns = _columns(model, manifest)
@@ -68,7 +70,7 @@ class Predictor:
         return np.asarray(self._model.predict(rows) if self._class_values is None else self._model.predict_proba(rows))
 
     def compile(self, manifest: Manifest) -> None:
-        """Answers without scikit-learn's overhead from now on, if that gives the same bits on the probe and drawn rows."""
+        """From now on without scikit-learn's overhead, if that gives the same bits on the probe and on drawn rows."""
         if self.all_numeric:
             self._compiled = compile_model(self._model, self._ask, self._matrix(self._probe_rows(manifest)))
 

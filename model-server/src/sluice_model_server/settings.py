@@ -15,6 +15,7 @@ class Settings(BaseSettings):
         whatever stands in front, else a request races with the close and is lost; Envoy's default is one hour.
     drain_seconds: time between SIGTERM (not ready from then on) and the end of accepting connections.
     finish_seconds: time given to requests still running after that.
+    compiled: answer without scikit-learn's overhead where that gives the same bits.
     batch_wait_seconds: how long a request waits for others to share a call of the model with. 0: for those that came in
         the same turn of the event loop only, which costs nothing.
     """
@@ -27,6 +28,7 @@ class Settings(BaseSettings):
     finish_seconds: Annotated[int, Field(ge=1, le=600)] = 20
     max_body_bytes: Annotated[int, Field(ge=1)] = 4 << 20
     max_model_bytes: Annotated[int, Field(ge=1)] = 2 << 30
+    compiled: bool = True
     batch_wait_seconds: Annotated[float, Field(ge=0, le=0.1)] = 0.0
     load_seconds: Annotated[int, Field(ge=1)] = 120
     log_level: str = "INFO"

@@ -1,4 +1,4 @@
-"""Which models does the model server support? Each row packs, loads and answers; a test and a benchmark ask them all."""
+"""Which models does the server support? Each row packs, loads and answers; a test and a benchmark ask them all."""
 
 from __future__ import annotations
 
@@ -301,7 +301,7 @@ FAMILIES: Final[dict[str, Family]] = {
         lambda: _words(feature_extraction.text.CountVectorizer(analyzer="char")), mixed=True
     ),
     "text, weights of words": Family(
-        lambda: _words(feature_extraction.text.TfidfVectorizer(token_pattern=r"(?u)\b\w+\b")), mixed=True
+        lambda: _words(feature_extraction.text.TfidfVectorizer(token_pattern=r"(?u)\b\w+\b")),  # noqa: S106 mixed=True
     ),
     "text, hashed words": Family(lambda: _words(feature_extraction.text.HashingVectorizer(n_features=64)), mixed=True),
 }

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 Matrix = npt.NDArray[np.float64]
 Answer = Callable[[Matrix], npt.NDArray[Any] | None]
-"""rows x columns of float64 to what predict_proba (classifiers) or predict (regressors) of scikit-learn would return for
-the same rows. None where scikit-learn must be asked: it would refuse these rows, or go another way."""
+"""rows x columns of float64 to what predict_proba (classifiers) or predict (regressors) of scikit-learn would return
+for the same rows. None where scikit-learn must be asked: it would refuse these rows, or go another way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ _PICKLED: Final = (
     b"\x04\x22\x4d\x18",
 )
 """How a pickle begins, and what joblib compresses with: gzip, bzip2, zlib, xz, lz4."""
+_HEADERS: Final = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _SUFFIXES: Final = (".npy", ".npz")
 
 
@@ -127,9 +128,7 @@ def _check_array(model: str, name: str, head: bytes, size: int) -> None:
     stream = io.BytesIO(head)
     try:
         version = np.lib.format.read_magic(stream)
-        if version not in {(1, 0), (2, 0)}:
-            raise ValueError(f"version {version}")
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        read = _HEADERS[version]
         shape, _, dtype = read(stream)
         content = int(np.prod([int(side) for side in shape], dtype=object)) * dtype.itemsize
         negative = any(side < 0 for side in shape)

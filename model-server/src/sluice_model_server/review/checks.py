@@ -1,4 +1,4 @@
-"""The check of each type that the table says needs one. A check raises Refusal, or whatever a missing attribute raises."""
+"""The checks of types that need one by the table. A check raises Refusal, or what a missing attribute raises."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +18,7 @@ _TOKENS: Final = frozenset({r"(?u)\b\w\w+\b", r"(?u)\b\w+\b"})
 
 
 def vectors(model: Any) -> None:
-    """Support vectors. libsvm reads sv_coef as (classes - 1) x vectors and rho, probA, probB as one per pair of classes."""
+    """libsvm reads sv_coef as (classes - 1) x vectors, and rho, probA and probB as one per pair of classes."""
     demand(model._sparse is False, "was trained on sparse rows; train it on dense ones")
     demand(type(model.kernel) is str and model.kernel in _KERNELS, f"kernel must be one of {sorted(_KERNELS)}")
     kept, counts, coefficients = model.support_vectors_, model._n_support, model._dual_coef_
