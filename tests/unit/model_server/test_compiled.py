@@ -59,8 +59,9 @@ def test_what_has_no_path_is_left_to_scikit_learn(data):
 def test_rows_that_scikit_learn_refuses_are_left_to_it(value, data):
     rows = data.rows[:3].copy()
     rows[1, 2] = value
-    forest = RandomForestClassifier(3, random_state=0).fit(data.rows, data.late)
-    assert compiled(forest, data).answer(rows) is None
+    if not np.isnan(value):  # a forest takes missing values
+        forest = RandomForestClassifier(3, random_state=0).fit(data.rows, data.late)
+        assert compiled(forest, data).answer(rows) is None
     if not np.isfinite(value):
         linear = make_pipeline(StandardScaler(), LogisticRegression()).fit(data.rows, data.late)
         assert compiled(linear, data).answer(rows) is None

@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -207,7 +207,8 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(packed):
     ("model", "said"),
     [
         (StandardScaler(), "has no predict"),
-        (LogisticRegression(), "n_features_in_"),
+        (LinearRegression(), "n_features_in_"),
+        (LogisticRegression(), "no classes_"),
     ],
 )
 def test_models_that_cannot_answer_are_refused(model, said, tmp_path):

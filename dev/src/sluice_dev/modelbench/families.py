@@ -66,6 +66,7 @@ def _logistic(**more: Any) -> Any:
     return linear_model.LogisticRegression(**more)
 
 
+_SHORT_WORDS: Final = r"(?u)\b\w+\b"
 _small_forest: Final = {"n_estimators": 8, "max_depth": 8, "random_state": 0}
 
 FAMILIES: Final[dict[str, Family]] = {
@@ -233,7 +234,7 @@ FAMILIES: Final[dict[str, Family]] = {
     "support vectors": Family(lambda: make(scaled(), svm.SVC()), "classes"),
     "support vectors, nu": Family(lambda: make(scaled(), svm.NuSVC(nu=0.2))),
     "support vector regression": Family(lambda: make(scaled(), svm.SVR()), "number"),
-    "support vector regression, nu": Family(lambda: make(scaled(), svm.NuSVR(kernel="poly")), "number"),
+    "support vector regression, nu": Family(lambda: make(scaled(), svm.NuSVR(nu=0.1)), "number"),
     "neural network": Family(
         lambda: make(scaled(), neural_network.MLPClassifier(hidden_layer_sizes=(16,), max_iter=30, random_state=0)),
         "classes",
@@ -301,7 +302,7 @@ FAMILIES: Final[dict[str, Family]] = {
         lambda: _words(feature_extraction.text.CountVectorizer(analyzer="char")), mixed=True
     ),
     "text, weights of words": Family(
-        lambda: _words(feature_extraction.text.TfidfVectorizer(token_pattern=r"(?u)\b\w+\b")),  # noqa: S106 mixed=True
+        lambda: _words(feature_extraction.text.TfidfVectorizer(token_pattern=_SHORT_WORDS)), mixed=True
     ),
     "text, hashed words": Family(lambda: _words(feature_extraction.text.HashingVectorizer(n_features=64)), mixed=True),
 }

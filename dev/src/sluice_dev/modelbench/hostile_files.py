@@ -7,9 +7,9 @@ import json
 import pickle
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import joblib
@@ -74,7 +74,11 @@ def truncated(name: str, content: bytes, step: int = 1024) -> Iterator[Hostile]:
         yield Hostile("truncated", f"{name} at {end}", content[:end])
 
 
-def archives(name: str, content: bytes) -> Iterator[Hostile]:
+SIZES: Final = {"bomb": 3 << 30, "denied": 1 << 30, "schema": 300 << 20}
+"""What the bombs unpack to, bytes."""
+
+
+def archives(name: str, content: bytes, sizes: Mapping[str, int] = SIZES) -> Iterator[Hostile]:
     """Zips that are not what they say: bombs, foreign names, lies about sizes."""
     entries = read(content)
     array = next(entry for entry in entries if entry.endswith(".npy"))
@@ -82,11 +86,11 @@ def archives(name: str, content: bytes) -> Iterator[Hostile]:
     def case(what: str, changed: bytes) -> Hostile:
         return Hostile("archive", f"{name}: {what}", changed)
 
-    yield case("bomb of 3 GiB", _with_zeros(entries, "bomb.npy", 3 << 30))
-    yield case("bomb in the place of an array, its size denied", _understated(entries, array, 1 << 30))
+    yield case("bomb of 3 GiB", _with_zeros(entries, "bomb.npy", sizes["bomb"]))
+    yield case("bomb in the place of an array, its size denied", _understated(entries, array, sizes["denied"]))
     yield case(
         "schema of 300 MiB",
-        _with_zeros({k: v for k, v in entries.items() if k != "schema.json"}, "schema.json", 300 << 20),
+        _with_zeros({k: v for k, v in entries.items() if k != "schema.json"}, "schema.json", sizes["schema"]),
     )
     for foreign in (
         "../escape.npy",
@@ -177,7 +181,7 @@ def _objects() -> bytes:
     return target.getvalue()
 
 
-FOREIGN_TYPES = (
+FOREIGN_TYPES: Final = (
     ("os", "system"),
     ("builtins", "eval"),
     ("builtins", "exec"),
@@ -193,7 +197,7 @@ FOREIGN_TYPES = (
     ("sklearn.gaussian_process._gpc", "GaussianProcessClassifier"),
     ("sklearn.tree._tree", "Tree"),
 )
-LOADERS = (
+LOADERS: Final = (
     "ObjectNode",
     "MethodNode",
     "PartialNode",
@@ -239,11 +243,11 @@ def _with_schema(entries: dict[str, bytes], schema: Any) -> bytes:
     return write({**entries, "schema.json": json.dumps(schema).encode()})
 
 
-EXTREMES = (-1, -2, 0, 1, 7, 255, 256, 65_535, 10**6, 2**31 - 1, -(2**31), 2**40, 2**62)
+EXTREMES: Final = (-1, -2, 0, 1, 7, 255, 256, 65_535, 10**6, 2**31 - 1, -(2**31), 2**40, 2**62)
 
 
 def tampered(name: str, content: bytes, random: np.random.Generator, count: int) -> Iterator[Hostile]:
-    """One thing changed, checksums good: a number in an array, its shape, or a number, text or reference in the schema."""
+    """One thing changed, checksums good: a number, shape or type of an array; a value or reference of the schema."""
     entries = read(content)
     schema_text = entries["schema.json"]
     names = [entry for entry in entries if entry.endswith(".npy")]
@@ -259,11 +263,13 @@ def tampered(name: str, content: bytes, random: np.random.Generator, count: int)
         yield Hostile("tampered", f"{name}: {what}", write(changed), may_load=True)
 
 
-def _array(entries: dict[str, bytes], name: str) -> Any:
+def read_array(entries: dict[str, bytes], name: str) -> Any:
+    """One array of an archive."""
     return np.load(io.BytesIO(entries[name]), allow_pickle=False)
 
 
-def _store(entries: dict[str, bytes], name: str, array: Any) -> None:
+def write_array(entries: dict[str, bytes], name: str, array: Any) -> None:
+    """Puts another array in its place."""
     target = io.BytesIO()
     np.save(target, array, allow_pickle=False)
     entries[name] = target.getvalue()
@@ -284,12 +290,12 @@ def _set(array: Any, place: int, value: int) -> None:
 
 def _value(entries: dict[str, bytes], names: list[str], schema: bytes, random: np.random.Generator) -> str | None:
     name = names[random.integers(len(names))]
-    array = _array(entries, name).copy()
+    array = read_array(entries, name).copy()
     if not array.size or array.dtype.names:
         return None
     place, value = int(random.integers(array.size)), EXTREMES[random.integers(len(EXTREMES))]
     _set(array, place, value)
-    _store(entries, name, array)
+    write_array(entries, name, array)
     return f"{name}[{place}] = {value}"
 
 
@@ -298,41 +304,42 @@ def _field(entries: dict[str, bytes], names: list[str], schema: bytes, random: n
     if not records:
         return None
     name = records[random.integers(len(records))]
-    array = _array(entries, name).copy()
+    array = read_array(entries, name).copy()
     field = array.dtype.names[random.integers(len(array.dtype.names))]
     place, value = int(random.integers(array.size)), EXTREMES[random.integers(len(EXTREMES))]
     column = array[field].copy()
     _set(column, place, value)
     array[field] = column
-    _store(entries, name, array)
+    write_array(entries, name, array)
     return f"{name}[{place}].{field} = {value}"
 
 
 def _shape(entries: dict[str, bytes], names: list[str], schema: bytes, random: np.random.Generator) -> str | None:
     name = names[random.integers(len(names))]
-    array = _array(entries, name)
+    array = read_array(entries, name)
     ways = (
         (array[:-1], array[:0], array.T, array.ravel(), np.concatenate([array, array]))
         if array.ndim
         else (array.reshape(1),)
     )
     way = int(random.integers(len(ways)))
-    _store(entries, name, np.ascontiguousarray(ways[way]))
+    write_array(entries, name, np.ascontiguousarray(ways[way]))
     return f"{name} of shape {ways[way].shape} instead of {array.shape}"
 
 
 def _dtype(entries: dict[str, bytes], names: list[str], schema: bytes, random: np.random.Generator) -> str | None:
     name = names[random.integers(len(names))]
-    array = _array(entries, name)
+    array = read_array(entries, name)
     if array.dtype.names or array.dtype.kind not in "iufb":
         return None
     kind = ("<f4", "<f8", "<i4", "<i8", ">f8", "<u2", "|b1")[random.integers(7)]
     with np.errstate(all="ignore"):
-        _store(entries, name, array.astype(kind))
+        write_array(entries, name, array.astype(kind))
     return f"{name} as {kind} instead of {array.dtype.str}"
 
 
-def _nodes(schema: Any, loader: str) -> list[Any]:
+def nodes(schema: Any, loader: str) -> list[Any]:
+    """All parts of a decoded schema that this loader builds."""
     found, stack = [], [schema]
     while stack:
         part = stack.pop()
@@ -347,8 +354,8 @@ def _nodes(schema: Any, loader: str) -> list[Any]:
 
 def _scalar(entries: dict[str, bytes], names: list[str], schema: bytes, random: np.random.Generator) -> str | None:
     document = json.loads(schema)
-    nodes = [node for node in _nodes(document, "JsonNode") if "content" in node]
-    node = nodes[random.integers(len(nodes))]
+    found = [node for node in nodes(document, "JsonNode") if "content" in node]
+    node = found[random.integers(len(found))]
     choices = [*map(str, EXTREMES), "null", '"euclidean"', "true", "1e308", "[]", '"precomputed"']
     before, node["content"] = node["content"], choices[random.integers(len(choices))]
     entries["schema.json"] = json.dumps(document).encode()
@@ -357,10 +364,10 @@ def _scalar(entries: dict[str, bytes], names: list[str], schema: bytes, random: 
 
 def _reference(entries: dict[str, bytes], names: list[str], schema: bytes, random: np.random.Generator) -> str | None:
     document = json.loads(schema)
-    nodes = [node for node in _nodes(document, "NdArrayNode") if "file" in node]
-    if len(nodes) < 2:
+    found = [node for node in nodes(document, "NdArrayNode") if "file" in node]
+    if len(found) < 2:
         return None
-    one, two = (nodes[index] for index in random.choice(len(nodes), 2, replace=False))
+    one, two = (found[index] for index in random.choice(len(found), 2, replace=False))
     one["file"], two["file"] = two["file"], one["file"]
     entries["schema.json"] = json.dumps(document).encode()
     return f"{one['file']} for {two['file']}"
@@ -368,8 +375,8 @@ def _reference(entries: dict[str, bytes], names: list[str], schema: bytes, rando
 
 def _lost(entries: dict[str, bytes], names: list[str], schema: bytes, random: np.random.Generator) -> str | None:
     document = json.loads(schema)
-    nodes = [node for node in _nodes(document, "DictNode") if isinstance(node.get("content"), dict) and node["content"]]
-    node = nodes[random.integers(len(nodes))]
+    found = [node for node in nodes(document, "DictNode") if isinstance(node.get("content"), dict) and node["content"]]
+    node = found[random.integers(len(found))]
     key = list(node["content"])[random.integers(len(node["content"]))]
     del node["content"][key]
     entries["schema.json"] = json.dumps(document).encode()

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +19,8 @@ import urllib3
 from sluice_dev.cluster.layout import Layout
 
 START_SECONDS: Final = 120
+OWN: Final = "sluice"
+"""The model server's own environment as its image has it: without pandas, which scikit-learn imports if it is there."""
 COMPARATORS: Final = ("mlserver", "kserve")
 SERVER_CORE: Final = "0"
 LOAD_CORE: Final = "1"
@@ -98,9 +99,11 @@ def request_body(row: Sequence[float], outputs: Sequence[str] = ()) -> bytes:
 
 def plans(models: Path, row: Sequence[float]) -> list[Plan]:
     """models: folder with lr/ and rf/ packed for Sluice and mlserver/, kserve/ with their own files."""
-    python, sluice = sys.executable, str(Path(sys.executable).with_name("sluice-model"))
+    checkout = Layout.here().checkout
+    environments = checkout / "build" / "comparators"
+    python, sluice = (str(environments / OWN / "bin" / name) for name in ("python", "sluice-model"))
     body = request_body(row)
-    own = (("SLUICE_MODEL_HOST", "127.0.0.1"),)
+    own = (("SLUICE_MODEL_HOST", "127.0.0.1"), ("PYTHONPATH", str(checkout / "dev" / "src")))
 
     def served(name: str, model: str, command: tuple[str, ...], **more: str) -> Plan:
         return Plan(name, command, f"/v2/models/{model}/infer", body, "/v2/health/ready", (*own, *more.items()))
@@ -108,9 +111,8 @@ def plans(models: Path, row: Sequence[float]) -> list[Plan]:
     def serve(model: str) -> tuple[str, ...]:
         return (sluice, "serve", "--dir", str(models / model), "--port", "{port}")
 
-    environments = Layout.here().checkout / "build" / "comparators"
     listed = [
-        Plan("hello", (python, "-m", "sluice_dev.modelbench.hello", "{port}"), "/", body, "/"),
+        Plan("hello", (python, "-m", "sluice_dev.modelbench.hello", "{port}"), "/", body, "/", own),
         served("LR compiled", "lr", serve("lr")),
         served("LR sklearn", "lr", serve("lr"), SLUICE_MODEL_COMPILED="false"),
         served(
@@ -142,7 +144,7 @@ def plans(models: Path, row: Sequence[float]) -> list[Plan]:
             "KServe LR",
             (
                 str(environments / "kserve" / "bin" / "python"),
-                str(Layout.here().checkout / "dev" / "comparators" / "kserve" / "serve.py"),
+                str(checkout / "dev" / "comparators" / "kserve" / "serve.py"),
                 str(models / "kserve"),
                 "{port}",
             ),

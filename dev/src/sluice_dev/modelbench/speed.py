@@ -1,8 +1,8 @@
 """How fast is the model server, beside others on the same machine in the same minutes? `make bench-model-server`.
 
 Each server is pinned to one core, the load generator (wrk) to another. All servers stand idle but the one that is
-asked, and they are asked in turn, three rounds; a figure is the median of the rounds. Absolute figures are the
-machine's; ratios of figures from one run are what counts.
+asked, and they are asked in turn, three rounds. A ratio is taken within a round, of loads that ran seconds apart, and
+its median over the rounds counts. Absolute figures are the machine's.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rich.progress import track
 
 from sluice_dev.bench.figures import Result, Target
 from sluice_dev.cluster.layout import Layout
-from sluice_dev.modelbench.servers import COMPARATORS, LOAD_CORE, Plan, Running, plans
+from sluice_dev.modelbench.servers import COMPARATORS, LOAD_CORE, OWN, Plan, Running, plans
 from sluice_model_server.pack import pack
 
 CONCURRENCIES: Final = (1, 16, 64)
@@ -87,6 +87,23 @@ def _ms(found: re.Match[str]) -> float:
     return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]]
 
 
+def _install(name: str, checkout: Path, console: Console) -> Path:
+    """An environment of build/comparators as its lock file says; Sluice's own without what only development needs."""
+    environment = checkout / "build" / "comparators" / name
+    if not (environment / "bin" / "python").exists():
+        console.print(f"installing {name} into build/comparators/{name}", highlight=False)
+        uv = shutil.which("uv") or str(checkout / "build" / "uv" / "bin" / "uv")
+        own = ("--package", "sluice-model-server", "--no-dev", "--compile-bytecode")
+        which = own if name == OWN else ("--project", str(checkout / "dev" / "comparators" / name))
+        subprocess.run(
+            [uv, "sync", *which, "--frozen", "--quiet"],
+            check=True,
+            cwd=checkout,
+            env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(environment)},
+        )
+    return environment
+
+
 def _prepare(folder: Path, console: Console) -> list[float]:
     """The models for all servers, and a row to ask them."""
     checkout = Layout.here().checkout
@@ -95,16 +112,9 @@ def _prepare(folder: Path, console: Console) -> list[float]:
     exec(trainer.read_text(), space)  # noqa: S102 - our own file, outside any package because others run it too
     for name, model in space["models"]():
         pack(model, folder / name, name=name, version="1")
+    _install(OWN, checkout, console)
     for comparator in COMPARATORS:
-        environment = checkout / "build" / "comparators" / comparator
-        if not (environment / "bin" / "python").exists():
-            console.print(f"installing {comparator} into build/comparators/{comparator}", highlight=False)
-            uv = shutil.which("uv") or str(checkout / "build" / "uv" / "bin" / "uv")
-            subprocess.run(
-                [uv, "sync", "--project", checkout / "dev" / "comparators" / comparator, "--frozen", "--quiet"],
-                check=True,
-                env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(environment)},
-            )
+        environment = _install(comparator, checkout, console)
         (folder / comparator).mkdir()
         subprocess.run([environment / "bin" / "python", trainer, folder / comparator], check=True)
     for model in ("lr", "rf"):
@@ -134,18 +144,17 @@ def _cold_starts(plan: Plan, folder: Path) -> tuple[float, int]:
 
 
 def _targets(heard: dict[tuple[str, int], list[Heard]], start: float, memory: int) -> list[Target]:
-    def rate(name: str, concurrency: int) -> float:
-        return statistics.median(one.requests for one in heard[name, concurrency])
+    def ratio(above: str, below: str, concurrency: int) -> float:
+        rounds = zip(heard[above, concurrency], heard[below, concurrency], strict=True)
+        return statistics.median(one.requests / other.requests for one, other in rounds)
 
     targets = [
-        Target(
-            f"{title}, c{concurrency}", round(rate(above, concurrency) / rate(below, concurrency), 3), limit, least=True
-        )
+        Target(f"{title}, c{concurrency}", round(ratio(above, below, concurrency), 3), limit, least=True)
         for title, above, below, limits in RATIOS
         for concurrency, limit in limits
     ]
     tail = statistics.median(one.p99 / one.p50 for one in heard["LR compiled", 64])
-    lost = 1 - rate("LR compiled", 16) / rate("LR uncounted", 16)
+    lost = 1 - ratio("LR compiled", "LR uncounted", 16)
     failures = sum(one.failures for rounds in heard.values() for one in rounds)
     return [
         *targets,
@@ -175,7 +184,7 @@ def main(seconds: Annotated[float, typer.Option(help="Of each load.")] = 3.0) ->
             servers.extend(Running(plan, folder / f"{number}.log") for number, plan in enumerate(listed))
             for server in servers:
                 ask(server, 4, 1, folder / "post.lua")  # warm: caches, branch predictors, lazily imported modules
-            loads = [(server, one) for _ in range(ROUNDS) for server in servers for one in CONCURRENCIES]
+            loads = [(server, one) for _ in range(ROUNDS) for one in CONCURRENCIES for server in servers]
             for server, concurrency in track(loads, "loads", console=console):
                 heard[server.plan.name, concurrency].append(ask(server, concurrency, seconds, folder / "post.lua"))
         finally:

@@ -50,7 +50,7 @@ def _path(name: str, trees: Sequence[Any], model: Any, answer: Answer) -> Path:
 
 
 def _narrow(estimators: Sequence[Any]) -> Narrow:
-    # scikit-learn asks its trees in float32. It refuses what gets infinite by that, and NaN unless trained on it.
+    # scikit-learn asks its trees in float32. It refuses what gets infinite by that.
     takes_missing = bool(estimators[0].tree_ is not None and estimators[0]._support_missing_values(np.zeros((1, 1))))
 
     def narrow(rows: Matrix) -> npt.NDArray[np.float32] | None:

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 from scipy.interpolate import interp1d
 from sklearn._loss import _loss as losses
+from sklearn.base import BaseEstimator
 from sklearn.tree._tree import Tree
 from sklearn.utils.validation import check_array
 
@@ -29,6 +30,8 @@ _NAMED = 200
 
 def check_model(model: object) -> None:
     """Raises UntrustedModel, which names the part and what is wrong with it."""
+    if not isinstance(model, BaseEstimator):
+        raise UntrustedModel(f"holds a {type(model).__name__}; save the fitted estimator or pipeline itself")
     for part in _parts(model):
         if isinstance(part, np.ndarray | np.generic):
             _check_numbers(part)
@@ -82,7 +85,10 @@ def _parts(model: object) -> Iterator[Any]:
         if id(part) in seen:
             continue
         seen.add(id(part))
-        if type(part) in _PLAIN or isinstance(part, type | np.dtype | interp1d):
+        if type(part) in _PLAIN or isinstance(part, np.dtype | interp1d):
+            continue
+        if isinstance(part, type):
+            _check_type(part)
             continue
         yield part
         stack.extend(_inside(part))
@@ -116,6 +122,12 @@ def _check_partial(call: Any) -> None:
     # Histogram boosting with categories leaves its numbers as they are by check_array; nothing else needs a partial.
     if call.func is not check_array or call.args or not set(call.keywords) <= {"dtype", "ensure_all_finite"}:
         raise UntrustedModel("functools.partial: admitted of check_array only")
+
+
+def _check_type(kind: type) -> None:
+    # A parameter such as dtype=float64.
+    if not issubclass(kind, np.generic | int | float | str):
+        raise UntrustedModel(f"{kind.__module__}.{kind.__qualname__} stands where a type of numbers belongs")
 
 
 def _check_random(source: np.random.RandomState | np.random.Generator) -> None:

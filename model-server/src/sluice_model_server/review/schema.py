@@ -39,7 +39,7 @@ LOADERS: Final[dict[str, frozenset[str] | None]] = {
     "RandomStateNode": frozenset({"numpy.random.mtrand.RandomState"}),
     "RandomGeneratorNode": frozenset({"numpy.random._generator.Generator"}),
     "SparseMatrixNode": frozenset({"scipy.sparse._csr.csr_matrix", "scipy.sparse._csr.csr_array"}),
-    "FunctionNode": _ALL,  # skops itself admits only the ufuncs of numpy and scipy
+    "FunctionNode": _ALL,  # below: ufuncs, of which skops itself admits numpy's and scipy's, and check_array
     "PartialNode": frozenset({"functools.partial"}),  # of check_array only: objects looks
     "LossNode": _ALL,  # skops itself admits only scikit-learn's losses
     "TreeNode": frozenset({TREE}),
@@ -98,10 +98,21 @@ def _check_node(model: str, node: dict[str, Any], archive: ZipFile) -> None:
     file = node.get("file")
     if file is not None and (not isinstance(file, str) or file not in archive.NameToInfo):
         raise UntrustedModel(f"{model}: {module}.{name} asks for a file that the archive does not have")
+    if loader == "FunctionNode":
+        _check_function(model, node)
     if loader == "TreeNode":
         _check_tree_arguments(model, node, archive)
 
 
+def _check_function(model: str, node: dict[str, Any]) -> None:
+    content = node.get("content")
+    asked = (content.get("module_path"), content.get("function")) if isinstance(content, dict) else (None, None)
+    module = str(asked[0])
+    if not (f"{module}.".startswith("numpy.") or module.startswith("scipy.special")) and asked != _CHECK_ARRAY:
+        raise UntrustedModel(f"{model}: the function {asked[0]}.{asked[1]} is not among the reviewed ones")
+
+
+_CHECK_ARRAY: Final = ("sklearn.utils.validation", "check_array")
 _ADVICE: Final[dict[str, str]] = {
     "sklearn.neighbors.": "; fit neighbours with algorithm='brute'",
     "sklearn.gaussian_process.": "; its kernels were not reviewed",
