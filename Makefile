@@ -160,7 +160,7 @@ bench-scale: $(ENV)  ## 1, 100 and 1,000 rollouts at once, without a cluster: qu
 SINGLE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .PHONY: bench-model-server
-bench-model-server: $(ENV)  ## The model server's speed beside hello-world, MLServer and KServe, pinned to a core each. Writes build/bench/model_server.json.
+bench-model-server: $(ENV)  ## The model server's speed beside hello-world and MLServer, pinned to a core each. Writes build/bench/model_server.json.
 	@$(SINGLE) $(PYTHON) -m sluice_dev.modelbench.speed
 
 .PHONY: bench-answers

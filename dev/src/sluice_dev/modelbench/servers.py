@@ -21,7 +21,7 @@ from sluice_dev.cluster.layout import Layout
 START_SECONDS: Final = 120
 OWN: Final = "sluice"
 """The model server's own environment as its image has it: without pandas, which scikit-learn imports if it is there."""
-COMPARATORS: Final = ("mlserver", "kserve")
+COMPARATORS: Final = ("mlserver",)
 SERVER_CORE: Final = "0"
 LOAD_CORE: Final = "1"
 
@@ -98,7 +98,7 @@ def request_body(row: Sequence[float], outputs: Sequence[str] = ()) -> bytes:
 
 
 def plans(models: Path, row: Sequence[float]) -> list[Plan]:
-    """models: folder with lr/ and rf/ packed for Sluice and mlserver/, kserve/ with their own files."""
+    """models: folder with lr/ and rf/ packed for Sluice and mlserver/ with its own files."""
     checkout = Layout.here().checkout
     environments = checkout / "build" / "comparators"
     python, sluice = (str(environments / OWN / "bin" / name) for name in ("python", "sluice-model"))
@@ -139,20 +139,6 @@ def plans(models: Path, row: Sequence[float]) -> list[Plan]:
                 ),
             )
         )
-    listed.append(
-        Plan(
-            "KServe LR",
-            (
-                str(environments / "kserve" / "bin" / "python"),
-                str(checkout / "dev" / "comparators" / "kserve" / "serve.py"),
-                str(models / "kserve"),
-                "{port}",
-            ),
-            "/v2/models/lr/infer",
-            body,
-            "/v2/models/lr/ready",
-        )
-    )
     return listed
 
 
