@@ -220,7 +220,7 @@ def types(name: str, content: bytes) -> Iterator[Hostile]:
     entries = read(content)
     root = json.loads(entries["schema.json"])
     for module, kind in FOREIGN_TYPES:
-        for loader in (root["__loader__"], "FunctionNode", "MethodNode", "ConstructorFromReduceNode"):
+        for loader in (root["__loader__"], "FunctionNode", "MethodNode", "LossNode", "ConstructorFromReduceNode"):
             changed = {**root, "__module__": module, "__class__": kind, "__loader__": loader}
             if loader == "FunctionNode":
                 changed["content"] = {"module_path": module, "function": kind}

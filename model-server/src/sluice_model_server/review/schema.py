@@ -13,7 +13,9 @@ from zipfile import ZipFile
 
 import numpy as np
 from skops.io._protocol import PROTOCOL
-from skops.io._trusted_types import NUMPY_DTYPE_TYPE_NAMES
+from skops.io._sklearn import ALLOWED_LOSSES
+from skops.io._trusted_types import NUMPY_DTYPE_TYPE_NAMES, NUMPY_UFUNC_TYPE_NAMES, SCIPY_UFUNC_TYPE_NAMES
+from skops.io._utils import get_module
 
 from sluice_model_server.errors import ModelBroken, UntrustedModel
 from sluice_model_server.review.archive import SCHEMA
@@ -23,6 +25,9 @@ MAX_DEPTH: Final = 200
 """A forest in a pipeline in a search is 30 deep."""
 
 _SCALARS: Final = frozenset(NUMPY_DTYPE_TYPE_NAMES)
+_FUNCTIONS: Final = frozenset(
+    {*NUMPY_UFUNC_TYPE_NAMES, *SCIPY_UFUNC_TYPE_NAMES, "sklearn.utils.validation.check_array"}
+)
 _ALL: Final = None
 
 LOADERS: Final[dict[str, frozenset[str] | None]] = {
@@ -39,14 +44,14 @@ LOADERS: Final[dict[str, frozenset[str] | None]] = {
     "RandomStateNode": frozenset({"numpy.random.mtrand.RandomState"}),
     "RandomGeneratorNode": frozenset({"numpy.random._generator.Generator"}),
     "SparseMatrixNode": frozenset({"scipy.sparse._csr.csr_matrix", "scipy.sparse._csr.csr_array"}),
-    "FunctionNode": _ALL,  # below: ufuncs, of which skops itself admits numpy's and scipy's, and check_array
+    "FunctionNode": _FUNCTIONS,
     "PartialNode": frozenset({"functools.partial"}),  # of check_array only: objects looks
-    "LossNode": _ALL,  # skops itself admits only scikit-learn's losses
+    "LossNode": frozenset(f"{get_module(loss)}.{loss.__name__}" for loss in ALLOWED_LOSSES),
     "TreeNode": frozenset({TREE}),
     "ObjectNode": frozenset(REVIEWED),
 }
-"""What skops may build a value with, and the types that each may build. Bound methods, partial functions and calls of a
-type with arguments from the file are not among them."""
+"""What skops may build a value with, and the types that each may build. Bound methods and calls of a type with
+arguments from the file are not among them."""
 
 
 def check_schema(path: Path) -> None:
@@ -98,21 +103,10 @@ def _check_node(model: str, node: dict[str, Any], archive: ZipFile) -> None:
     file = node.get("file")
     if file is not None and (not isinstance(file, str) or file not in archive.NameToInfo):
         raise UntrustedModel(f"{model}: {module}.{name} asks for a file that the archive does not have")
-    if loader == "FunctionNode":
-        _check_function(model, node)
     if loader == "TreeNode":
         _check_tree_arguments(model, node, archive)
 
 
-def _check_function(model: str, node: dict[str, Any]) -> None:
-    content = node.get("content")
-    asked = (content.get("module_path"), content.get("function")) if isinstance(content, dict) else (None, None)
-    module = str(asked[0])
-    if not (f"{module}.".startswith("numpy.") or module.startswith("scipy.special")) and asked != _CHECK_ARRAY:
-        raise UntrustedModel(f"{model}: the function {asked[0]}.{asked[1]} is not among the reviewed ones")
-
-
-_CHECK_ARRAY: Final = ("sklearn.utils.validation", "check_array")
 _ADVICE: Final[dict[str, str]] = {
     "sklearn.neighbors.": "; fit neighbours with algorithm='brute'",
     "sklearn.gaussian_process.": "; its kernels were not reviewed",
