@@ -195,6 +195,21 @@ bench-soak: $(ENV)  ## A model server at full speed for 30 minutes (MINUTES=n): 
 bench-restart: $(ENV)  ## A restart of the operator in a rollout of 24 h, with a checkpoint and without, and in 500 random worlds. Writes build/bench/restart.json.
 	@$(PYTHON) -m sluice_dev.restart
 
+# One thread each, as the model server itself works.
+SINGLE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
+.PHONY: bench-model-server
+bench-model-server: $(ENV)  ## The model server's speed beside hello-world and MLServer, pinned to a core each. Writes build/bench/model_server.json.
+	@$(SINGLE) $(PYTHON) -m sluice_dev.modelbench.speed
+
+.PHONY: bench-answers
+bench-answers: $(ENV)  ## Every supported model on 100,000 flights against scikit-learn's own answers. Writes build/bench/answers.json.
+	@$(SINGLE) $(PYTHON) -m sluice_dev.modelbench.answers
+
+.PHONY: bench-hostile
+bench-hostile: $(ENV)  ## Pickles, bombs, foreign types and tampered models: refused, or answered rightly. Writes build/bench/hostile.json.
+	@$(SINGLE) $(PYTHON) -m sluice_dev.modelbench.hostile
+
 .PHONY: pictures
 pictures: $(ENV)  ## Draw the pictures of docs/ that are simulated.
 	@$(PYTHON) -m sluice_dev.decisions.example

@@ -14,6 +14,7 @@ import structlog
 from sluice_model_server import answers, docs_page, openapi, v2_response
 from sluice_model_server.admission import Admission
 from sluice_model_server.answers import Answer
+from sluice_model_server.batching import Batcher
 from sluice_model_server.binary import LENGTH_HEADER
 from sluice_model_server.body import read_body
 from sluice_model_server.errors import RequestError
@@ -72,6 +73,7 @@ class ModelApp:
         }
         self._pages: dict[str, Callable[[], Answer]] = {"/v2": lambda: Answer(200, v2_response.server_metadata())}
         if model is not None:
+            self._batcher = Batcher(model.predictor.predict, wait_seconds=settings.batch_wait_seconds)
             self._add_pages_of(model)
 
     def _add_pages_of(self, model: ServedModel) -> None:
@@ -178,7 +180,7 @@ class ModelApp:
             if self._faults.fails():
                 return answers.failure(500, "failed on purpose: SLUICE_MODEL_FAULTS is set")
         try:
-            prediction = model.predictor.predict(request.rows)
+            prediction = await self._batcher.ask(request.rows)
         except Exception as error:  # the model's failure, whatever it is, is a 500 and not our end
             _log.error("the model failed on a request", error_type=type(error).__name__, where=where(error))
             return answers.failure(500, f"the model failed on this request ({type(error).__name__})")

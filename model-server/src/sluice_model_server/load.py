@@ -19,10 +19,11 @@ class ServedModel:
     predictor: Predictor
 
 
-def load_model(directory: Path, *, max_bytes: int) -> ServedModel:
+def load_model(directory: Path, *, max_bytes: int, compiled: bool = True) -> ServedModel:
     """Verifies every file against the manifest, loads the model and lets it answer its probe.
 
-    max_bytes: limit of the unpacked model. Raises a ModelServerError.
+    max_bytes: limit of the unpacked model. compiled: answer by a compiled path where there is one.
+    Raises a ModelServerError.
     """
     manifest, digest = read_manifest(directory)
     for file in manifest.files:
@@ -30,6 +31,8 @@ def load_model(directory: Path, *, max_bytes: int) -> ServedModel:
     (model_file,) = (file for file in manifest.files if file.path.endswith(".skops"))
     predictor = Predictor(load_trusted(directory / model_file.path, max_bytes=max_bytes), manifest)
     predictor.probe(manifest)
+    if compiled:
+        predictor.compile(manifest)
     return ServedModel(manifest, digest, predictor)
 
 

@@ -7,7 +7,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from sluice_model_server.compiled import Compiled, compile_model
 from sluice_model_server.errors import ModelBroken
+from sluice_model_server.labels import Rule, label_rule, tied
 from sluice_model_server.manifest import Column, Manifest
 
 Matrix = npt.NDArray[Any]
@@ -28,15 +30,17 @@ class Prediction:
 class Predictor:
     """A fitted scikit-learn estimator behind one call.
 
-    The label is the class of highest probability, so that both outputs come from one call and cannot disagree;
-    without predict_proba it is what predict says (for regressors a number).
+    The label is what the estimator's predict says; where predict is the class of highest probability both outputs come
+    from one call.
     """
 
     def __init__(self, model: Any, manifest: Manifest) -> None:
         if not callable(getattr(model, "predict", None)):
             raise ModelBroken(f"{type(model).__name__} has no predict; save the fitted estimator or pipeline itself")
-        _without_pools(model)
+        if hasattr(model, "predict_proba") and not hasattr(model, "classes_"):
+            raise ModelBroken(f"{type(model).__name__} has predict_proba and no classes_ to say what of")
         self._model = model
+        self._compiled: Compiled | None = None
         self.columns = _columns(model, manifest)
         self.numeric = tuple(column.datatype != "BYTES" for column in self.columns)
         self.all_numeric = all(self.numeric)
@@ -44,6 +48,7 @@ class Predictor:
         self._class_values: Matrix | None = None
         if hasattr(model, "predict_proba") and isinstance(getattr(model, "classes_", None), np.ndarray):
             self._class_values = model.classes_
+            self._rule = label_rule(model)
             self.classes = tuple(model.classes_.tolist())
         self.accepts_missing = False
         self.largest = _FLOAT64_MAX
@@ -53,12 +58,29 @@ class Predictor:
         """The square of `largest` as far as a float can say it."""
         return _FLOAT64_MAX if self.largest > _FLOAT32_MAX else _FLOAT32_MAX**2
 
+    @property
+    def path(self) -> str:
+        """Who answers: `sklearn`, or the kind of the compiled path."""
+        return self._compiled.name if self._compiled else "sklearn"
+
     def predict(self, rows: Matrix) -> Prediction:
         """rows: rows x columns, float64, or object where a column is text. Raises what the estimator raises."""
+        numbers = self._compiled.answer(rows) if self._compiled else None
+        if numbers is None:
+            numbers = self._ask(rows)
         if self._class_values is None:
-            return Prediction(np.asarray(self._model.predict(rows)), None)
-        probability = np.asarray(self._model.predict_proba(rows))
-        return Prediction(self._class_values[probability.argmax(axis=1)], probability)
+            return Prediction(numbers, None)
+        if self._rule is Rule.ASK or (self._rule is Rule.UNLESS_TIED and tied(numbers)):
+            return Prediction(np.asarray(self._model.predict(rows)), numbers)
+        return Prediction(self._class_values[numbers.argmax(axis=1)], numbers)
+
+    def _ask(self, rows: Matrix) -> Matrix:
+        return np.asarray(self._model.predict(rows) if self._class_values is None else self._model.predict_proba(rows))
+
+    def compile(self, manifest: Manifest) -> None:
+        """From now on without scikit-learn's overhead, if that gives the same bits on the probe and on drawn rows."""
+        if self.all_numeric:
+            self._compiled = compile_model(self._model, self._ask, self._matrix(self._probe_rows(manifest)))
 
     def probe(self, manifest: Manifest) -> Prediction:
         """Asks the model for the manifest's probe rows, and finds out what numbers it takes: missing ones (NaN), and
@@ -66,7 +88,7 @@ class Predictor:
 
         Raises ModelBroken when it does not answer with one finite number or label per row.
         """
-        probe = manifest.probe or (tuple(0.0 if number else "" for number in self.numeric),)
+        probe = self._probe_rows(manifest)
         rows = self._matrix(probe)
         try:
             answer = self.predict(rows)
@@ -83,6 +105,9 @@ class Predictor:
     def _everywhere(self, value: float | None, row: Sequence[Any]) -> Matrix:
         """A probe row with this value in place of each number; its texts are ones that the model knows."""
         return self._matrix([tuple(value if number else text for number, text in zip(self.numeric, row, strict=True))])
+
+    def _probe_rows(self, manifest: Manifest) -> Sequence[Sequence[Any]]:
+        return manifest.probe or (tuple(0.0 if number else "" for number in self.numeric),)
 
     def _takes(self, rows: Matrix) -> bool:
         try:
@@ -101,17 +126,6 @@ class Predictor:
         for number, row in enumerate(rows):
             matrix[number] = [np.nan if value is None else value for value in row]
         return matrix
-
-
-def _without_pools(model: Any) -> None:
-    # One row is not worth handing to a pool: slower, and pools outlive a drain.
-    pools = {
-        name: 1
-        for name, value in (model.get_params() if hasattr(model, "get_params") else {}).items()
-        if name.rpartition("__")[2] == "n_jobs" and value is not None
-    }
-    if pools:
-        model.set_params(**pools)
 
 
 def _columns(model: Any, manifest: Manifest) -> tuple[Column, ...]:

@@ -60,7 +60,7 @@ def serve(directory: Path, port: int, settings: Settings) -> None:
     # Process 1 of a container ignores SIGTERM unless it says otherwise; until uvicorn takes over, ending is enough.
     signal.signal(signal.SIGTERM, _end)
     guard = Guard(settings.token_file) if settings.token_file else None
-    load = partial(load_model, directory, max_bytes=settings.max_model_bytes)
+    load = partial(load_model, directory, max_bytes=settings.max_model_bytes, compiled=settings.compiled)
     check_in_child(load, str(directory), seconds=settings.load_seconds)
     model = load()
     manifest = model.manifest
@@ -88,7 +88,14 @@ def serve(directory: Path, port: int, settings: Settings) -> None:
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.finish_seconds,
     )
-    _log.info("serving", model=manifest.name, version=manifest.version, digest=model.digest, port=port)
+    _log.info(
+        "serving",
+        model=manifest.name,
+        version=manifest.version,
+        digest=model.digest,
+        port=port,
+        path=model.predictor.path,
+    )
     DrainingServer(config, lifecycle, settings.drain_seconds).run()
     _log.info("ended")
 

@@ -21,6 +21,9 @@ class Settings(BaseSettings):
     max_rows: rows of one request; a predict of many rows keeps all others waiting.
     token_file: tokens of those who may ask, one a line; absent: everybody may.
     log_requests: one line per inference request, never its data.
+    compiled: answer without scikit-learn's overhead where that gives the same bits.
+    batch_wait_seconds: how long a request waits for others to share a call of the model with. 0: for those that came in
+        the same turn of the event loop only, which costs nothing.
     """
 
     model_config = SettingsConfigDict(env_prefix="SLUICE_MODEL_", frozen=True, populate_by_name=True)
@@ -36,6 +39,8 @@ class Settings(BaseSettings):
     token_file: Path | None = None
     log_requests: bool = False
     max_model_bytes: Annotated[int, Field(ge=1)] = 2 << 30
+    compiled: bool = True
+    batch_wait_seconds: Annotated[float, Field(ge=0, le=0.1)] = 0.0
     load_seconds: Annotated[int, Field(ge=1)] = 120
     log_level: str = "INFO"
     faults: FaultPlan = FaultPlan()

@@ -1,0 +1,11 @@
+"""What a check raises."""
+
+
+class Refusal(Exception):
+    """What is wrong with one part of a model."""
+
+
+def demand(holds: bool, otherwise: str) -> None:
+    """Raises Refusal with that text unless it holds."""
+    if not holds:
+        raise Refusal(otherwise)
