@@ -52,6 +52,7 @@ class ModelApp:
             "/metrics": lambda: (200, metrics.render(), CONTENT_TYPE),
         }
         if model is not None:
+            self._observer = metrics.watch(model.profile, model.predictor.classes)
             description = v2_response.model_metadata(model)
             name, version = model.manifest.name, model.manifest.version
             bases = (f"/v2/models/{name}", f"/v2/models/{name}/versions/{version}")
@@ -111,9 +112,9 @@ class ModelApp:
                 raise
             return
         # Counted before it is sent: whoever has the answer finds it in the next scrape.
-        self._metrics.answered(status, time.perf_counter() - started)
-        await self._send(send, status, content, unread=status == 413)
         mirrored = bool(revision and self._own_revision) and revision != self._own_revision
+        self._metrics.answered(status, time.perf_counter() - started, mirrored=mirrored)
+        await self._send(send, status, content, unread=status == 413)
         if self._faults.must_exit(mirrored=mirrored):
             _log.error("exiting as the fault plan demands", exit_status=1)
             # uvloop writes at the end of the loop's turn: exiting now would lose this answer. The next turn begins with
@@ -131,12 +132,16 @@ class ModelApp:
             if delay := self._faults.delay():
                 await asyncio.sleep(delay)
             if self._faults.fails():
+                self._observer.observe(request.rows, None)
                 return 500, v2_response.error("failed on purpose: SLUICE_MODEL_FAULTS is set")
         try:
+            self._metrics.predicted(len(request.rows))
             prediction = model.predictor.predict(request.rows)
         except Exception as error:  # the model's failure, whatever it is, is a 500 and not our end
+            self._observer.observe(request.rows, None)
             _log.error("the model failed on a request", error_type=type(error).__name__, where=where(error))
             return 500, v2_response.error(f"the model failed on this request ({type(error).__name__})")
+        self._observer.observe(request.rows, prediction)
         request_id = request.id or identity.decode("latin-1") or uuid.uuid4().hex
         return 200, v2_response.inference(model, request_id, prediction, request.outputs)
 

@@ -52,6 +52,10 @@ class Predictor:
         probability = np.asarray(self._model.predict_proba(rows))
         return Prediction(self._class_values[probability.argmax(axis=1)], probability)
 
+    def answer(self, rows: Sequence[Sequence[Any]]) -> Prediction:
+        """As `predict`, of rows as manifest.json writes them. Raises ModelBroken for rows of another width."""
+        return self.predict(self._matrix(rows))
+
     def probe(self, manifest: Manifest) -> Prediction:
         """Asks the model for the manifest's probe rows, and finds out whether it takes missing values.
 

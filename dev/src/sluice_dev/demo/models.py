@@ -43,7 +43,7 @@ def build_models(into: Path) -> dict[str, Any]:
     from sluice_dev.demo.flights import load_flights  # noqa: PLC0415
     from sluice_dev.demo.versions import VERSIONS  # noqa: PLC0415
     from sluice_model_server.manifest import Column  # noqa: PLC0415
-    from sluice_model_server.pack import pack  # noqa: PLC0415
+    from sluice_model_server.packing import pack  # noqa: PLC0415
 
     into.mkdir(parents=True, exist_ok=True)
     flights = load_flights()
