@@ -156,6 +156,10 @@ bench-latency: $(ENV)  ## Versions that are 50, 30, 20% slower than stable: how 
 bench-scale: $(ENV)  ## 1, 100 and 1,000 rollouts at once, without a cluster: questions and milliseconds of a tick. Writes build/bench/scale.json.
 	@$(PYTHON) -m sluice_dev.scale
 
+.PHONY: bench-observe
+bench-observe: $(ENV)  ## What counting each request's values costs the model server, without a cluster. Writes build/bench/observe.json.
+	@$(PYTHON) -m sluice_dev.bench.observe
+
 .PHONY: pictures
 pictures: $(ENV)  ## Draw the pictures of docs/ that are simulated.
 	@$(PYTHON) -m sluice_dev.decisions.example

@@ -49,7 +49,7 @@ class Family:
         self._head = f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
         self._names = [f"{name} " for name in names]
 
-    def render(self, values: Sequence[int]) -> str:
+    def render(self, values: Sequence[float]) -> str:
         """values: of each series, in the order of names. Empty text without series: a head alone says nothing."""
         if not self._names:
             return ""
