@@ -5,6 +5,7 @@ Counters that add whole batches: nothing here is done per row in Python but the 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf, nextafter
 from typing import Any, Final
 
 import numpy as np
@@ -24,9 +25,9 @@ class NumericCounts:
         self._width = len(numeric.bounds)
         # All questions are one search: how many values are below the least, at most each bound, at most the greatest,
         # and at most infinity. An interval is open below, so "below the least" is "at most the number before it".
-        least = -np.inf if numeric.minimum is None else np.nextafter(numeric.minimum, -np.inf)
-        greatest = np.inf if numeric.maximum is None else numeric.maximum
-        self._questions = np.array([*numeric.bounds, least, greatest, np.inf])
+        least = -inf if numeric.minimum is None else nextafter(numeric.minimum, -inf)
+        greatest = inf if numeric.maximum is None else numeric.maximum
+        self._questions = np.array([*numeric.bounds, least, greatest, inf])
         self._counts: Counts = np.zeros(len(self._questions), dtype=np.int64)
 
     def add(self, rising: Numbers) -> None:

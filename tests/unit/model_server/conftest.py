@@ -13,9 +13,10 @@ from sluice_model_server.lifecycle import Lifecycle
 from sluice_model_server.load import ServedModel
 from sluice_model_server.metrics import Metrics
 from sluice_model_server.settings import Settings
+from specs.flights import flights
 from specs.models import data, environment, matrix, packed, served
 
-__all__ = ["data", "environment", "matrix", "packed", "served"]
+__all__ = ["data", "environment", "flights", "matrix", "packed", "served"]
 
 
 @dataclass(frozen=True)
