@@ -143,7 +143,7 @@ class Profile(_Part):
 
     format: Literal[1] = 1
     rows: Count
-    label: str | None
+    label: str | None = None
     features: tuple[Feature, ...]
     answers: Answers
     slices: Annotated[tuple[Slice, ...], Field(max_length=8)] = ()
