@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sluice_model_server.manifest import Column
-from sluice_model_server.pack import pack
+from sluice_model_server.packing import pack
 
 RANDOM = np.random.default_rng(7)
 ROWS = RANDOM.random((60, 4))

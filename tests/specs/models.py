@@ -16,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sluice_model_server.load import ServedModel, load_model
 from sluice_model_server.manifest import Column
-from sluice_model_server.pack import pack
+from sluice_model_server.packing import pack
 
 MAX_BYTES = 1 << 30
 RANDOM = np.random.default_rng(7)

@@ -25,6 +25,7 @@ from sluice_model_server.load import ServedModel
 from sluice_model_server.logs import where
 from sluice_model_server.metrics import CONTENT_TYPE, Metrics
 from sluice_model_server.names import REQUEST_ID_HEADER, REVISION_HEADER
+from sluice_model_server.predictor import Matrix, Prediction
 from sluice_model_server.settings import Settings
 from sluice_model_server.v2_request import parse_request
 
@@ -73,7 +74,13 @@ class ModelApp:
         }
         self._pages: dict[str, Callable[[], Answer]] = {"/v2": lambda: Answer(200, v2_response.server_metadata())}
         if model is not None:
-            self._batcher = Batcher(model.predictor.predict, wait_seconds=settings.batch_wait_seconds)
+
+            def predict(rows: Matrix) -> Prediction:
+                metrics.predicted(len(rows))
+                return model.predictor.predict(rows)
+
+            self._batcher = Batcher(predict, wait_seconds=settings.batch_wait_seconds)
+            self._observer = metrics.watch(model.profile, model.predictor.classes)
             self._add_pages_of(model)
 
     def _add_pages_of(self, model: ServedModel) -> None:
@@ -152,13 +159,13 @@ class ModelApp:
             return
         # Counted before it is sent: whoever has the answer finds it in the next scrape.
         seconds = time.perf_counter() - started
-        self._metrics.answered(answer.status, seconds)
+        revision = headers.get(REVISION_HEADER)
+        mirrored = bool(revision and self._own_revision) and revision != self._own_revision
+        self._metrics.answered(answer.status, seconds, mirrored=mirrored)
         if self._settings.log_requests:
             identity = headers.get(REQUEST_ID_HEADER, b"").decode("latin-1")
             _log.info("answered", status=answer.status, seconds=round(seconds, 6), bytes=len(body or b""), id=identity)
         await self._send(send, answer)
-        revision = headers.get(REVISION_HEADER)
-        mirrored = bool(revision and self._own_revision) and revision != self._own_revision
         if self._faults.must_exit(mirrored=mirrored):
             _log.error("exiting as the fault plan demands", exit_status=1)
             # uvloop writes at the end of the loop's turn: exiting now would lose this answer. The next turn begins with
@@ -178,12 +185,15 @@ class ModelApp:
             if delay := self._faults.delay():
                 await asyncio.sleep(delay)
             if self._faults.fails():
+                self._observer.observe(request.rows, None)
                 return answers.failure(500, "failed on purpose: SLUICE_MODEL_FAULTS is set")
         try:
             prediction = await self._batcher.ask(request.rows)
         except Exception as error:  # the model's failure, whatever it is, is a 500 and not our end
+            self._observer.observe(request.rows, None)
             _log.error("the model failed on a request", error_type=type(error).__name__, where=where(error))
             return answers.failure(500, f"the model failed on this request ({type(error).__name__})")
+        self._observer.observe(request.rows, prediction)
         request_id = (
             request.id
             or headers.get(REQUEST_ID_HEADER, b"").decode("latin-1")

@@ -1,5 +1,6 @@
-"""The command line: `sluice-model fetch | serve | pack | store`. Heavy imports wait until a command needs them."""
+"""Packs, checks, fetches and serves scikit-learn models."""
 
+# Heavy imports wait until a command needs them: the init container fetches without numpy.
 import os
 import signal
 import sys
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sluice_model_server import logs
+from sluice_model_server.commands import commands
 from sluice_model_server.errors import ModelServerError
 
 if TYPE_CHECKING:
     from sluice_model_server.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app.add_typer(commands)
 TERMINATION_LOG = Path("/dev/termination-log")
 _TERMINATION_LOG_BYTES = 4096
 
@@ -72,20 +75,6 @@ def serve(
         from sluice_model_server.serve import serve as serve_model  # noqa: PLC0415 - brings scikit-learn: 1.5 s
 
         serve_model(directory, port, settings)
-
-
-@app.command()
-def pack(
-    model_file: Annotated[Path, typer.Argument(help="A .skops file.", exists=True, dir_okay=False)],
-    name: Annotated[str, typer.Option(help="The model's name in requests.")],
-    version: Annotated[str, typer.Option(help="The model's version.")],
-    into: Annotated[Path, typer.Option(help="Directory to write model.skops and manifest.json to.")],
-) -> None:
-    """Packs a skops file for serving and prints the digest to put into spec.model.digest."""
-    from sluice_model_server.pack import pack_file  # noqa: PLC0415
-
-    with _explained():
-        typer.echo(pack_file(model_file, into, name=name, version=version))
 
 
 @app.command()

@@ -7,6 +7,8 @@ ModelServerError
 │   └── Interrupted      ... or breaks off in the middle
 ├── UnsupportedFormat    pickle, joblib or an unknown format
 ├── UntrustedModel       the file holds types or structures that are not admitted
+├── DataError            the data that a model is packed with does not fit it
+├── PushError            a packed model cannot be written to its target
 ├── ModelBroken          the model cannot be loaded, crashes, or does not answer its probe
 └── RequestError         the client's request cannot be served; carries the HTTP status
 """
@@ -45,6 +47,14 @@ class UntrustedModel(ModelServerError):
 
 class ModelBroken(ModelServerError):
     """The model does not load or does not answer its probe row."""
+
+
+class DataError(ModelServerError):
+    """A table lacks a column, has no rows, or holds what no request can carry. Names the column."""
+
+
+class PushError(ModelServerError):
+    """The target cannot be written, or holds another model already. Names it."""
 
 
 class RequestError(ModelServerError):

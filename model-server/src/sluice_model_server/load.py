@@ -7,16 +7,19 @@ from pathlib import Path
 from sluice_model_server.errors import DigestMismatch, ManifestError
 from sluice_model_server.manifest import Manifest, ModelFile, read_manifest
 from sluice_model_server.predictor import Predictor
+from sluice_model_server.probing import check_profile
+from sluice_model_server.profile import Profile, read_profile
 from sluice_model_server.trust import load_trusted
 
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model that answered its probe. digest: of its manifest.json."""
+    """A model that answered its probe. digest: of its manifest.json. profile: of its data, if packed with some."""
 
     manifest: Manifest
     digest: str
     predictor: Predictor
+    profile: Profile | None = None
 
 
 def load_model(directory: Path, *, max_bytes: int, compiled: bool = True) -> ServedModel:
@@ -30,10 +33,13 @@ def load_model(directory: Path, *, max_bytes: int, compiled: bool = True) -> Ser
         verify_file(directory / file.path, file)
     (model_file,) = (file for file in manifest.files if file.path.endswith(".skops"))
     predictor = Predictor(load_trusted(directory / model_file.path, max_bytes=max_bytes), manifest)
-    predictor.probe(manifest)
+    answer = predictor.probe(manifest)
+    profile = read_profile(directory, manifest)
+    if profile is not None:
+        check_profile(profile, predictor.columns, answer)
     if compiled:
         predictor.compile(manifest)
-    return ServedModel(manifest, digest, predictor)
+    return ServedModel(manifest, digest, predictor, profile)
 
 
 def verify_file(path: Path, file: ModelFile) -> None:

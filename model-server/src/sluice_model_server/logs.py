@@ -25,6 +25,9 @@ def configure(level: str) -> None:
             ],
         )
     )
+    # A record that cannot be written (stdout is closed) would else go to stderr with the traceback of the exception
+    # that is being handled, and scikit-learn's quote the value.
+    logging.raiseExceptions = False
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)

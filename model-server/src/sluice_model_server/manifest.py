@@ -104,7 +104,7 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
-        raise ManifestError(f"{where}: {_first_error(error.errors()[0])}") from error
+        raise ManifestError(f"{where}: {first_error(error.errors()[0])}") from error
     _refuse_format(manifest, where)
     return manifest
 
@@ -130,6 +130,6 @@ def _refuse_format(manifest: Manifest, where: str) -> None:
         raise ManifestError(f"{where}: files: exactly one file must end in .skops")
 
 
-def _first_error(error: Any) -> str:
+def first_error(error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"])
     return f"{place}: {error['msg']}" if place else str(error["msg"])

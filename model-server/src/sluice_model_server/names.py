@@ -28,3 +28,46 @@ REVISION_HEADER: Final = b"x-sluice-revision"
 
 REQUEST_ID_HEADER: Final = b"x-request-id"
 """Set by the gateway; a mirrored copy keeps it. It is the answer's `id` when the request names none."""
+
+MIRRORED_REQUESTS_TOTAL: Final = "sluice_mirrored_requests_total"
+"""Those of REQUESTS_TOTAL that were mirrored copies, by HTTP status, label `code`: their answers reach nobody."""
+
+BATCH_ROWS: Final = "sluice_batch_rows"
+"""Histogram of the rows in one call of the model."""
+
+BATCH_BOUNDS_ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024)
+"""Upper bounds of the batch histogram."""
+
+FEATURE_VALUE: Final = "sluice_feature_value"
+"""Histogram of a numeric input's values on the bins of its profile, label `feature`. It has no sum: after one request
+that would be somebody's value."""
+
+FEATURE_MISSING_TOTAL: Final = "sluice_feature_missing_total"
+"""Counter of rows without a value, label `feature`."""
+
+FEATURE_OUT_OF_RANGE_TOTAL: Final = "sluice_feature_out_of_range_total"
+"""Counter of numbers below the least or above the greatest of the profile's data, label `feature`."""
+
+FEATURE_CATEGORY_TOTAL: Final = "sluice_feature_category_total"
+"""Counter of a text input's values, labels `feature` and `category`; `__other__` for all without a series."""
+
+FEATURE_UNSEEN_TOTAL: Final = "sluice_feature_unseen_total"
+"""Counter of text values that the profile's data did not have, label `feature`."""
+
+FEATURE_REFERENCE_ROWS: Final = "sluice_feature_reference_rows"
+"""Gauge: how many rows of the profile's data had a number of at most `le`, or that `category`; label `feature`."""
+
+PREDICTION_SCORE: Final = "sluice_prediction_score"
+"""Histogram of the score of each answered row on the bins of the profile. No sum, as FEATURE_VALUE."""
+
+PREDICTION_CLASS_TOTAL: Final = "sluice_prediction_class_total"
+"""Counter of answered rows by the class answered, label `class`."""
+
+PREDICTION_NULL_TOTAL: Final = "sluice_prediction_null_total"
+"""Counter of answered rows whose answer is no finite number or no label."""
+
+PREDICTION_REFERENCE_ROWS: Final = "sluice_prediction_reference_rows"
+"""Gauge: how many rows of the profile's data had a score of at most `le`, or that `class`."""
+
+SLICE_ROWS_TOTAL: Final = "sluice_slice_rows_total"
+"""Counter of rows by slice, labels `slice` (the column), `value` and `outcome` (`answered` or `failed`)."""

@@ -82,6 +82,10 @@ class Predictor:
         if self.all_numeric:
             self._compiled = compile_model(self._model, self._ask, self._matrix(self._probe_rows(manifest)))
 
+    def answer(self, rows: Sequence[Sequence[Any]]) -> Prediction:
+        """As `predict`, of rows as manifest.json writes them. Raises ModelBroken for rows of another width."""
+        return self.predict(self._matrix(rows))
+
     def probe(self, manifest: Manifest) -> Prediction:
         """Asks the model for the manifest's probe rows, and finds out what numbers it takes: missing ones (NaN), and
         any at all or only those of 32 bits, as trees (`largest`).

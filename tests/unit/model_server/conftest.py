@@ -14,9 +14,10 @@ from sluice_model_server.lifecycle import Lifecycle
 from sluice_model_server.load import ServedModel
 from sluice_model_server.metrics import Metrics
 from sluice_model_server.settings import Settings
+from specs.flights import flights
 from specs.models import data, environment, matrix, packed, served
 
-__all__ = ["data", "environment", "matrix", "packed", "served"]
+__all__ = ["data", "environment", "flights", "matrix", "packed", "served"]
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,12 @@ class Client:
 
 @pytest.fixture
 def client(served: Callable[[str], ServedModel]) -> Callable[..., Client]:
-    """Makes a client of a fresh application, given a model's name (None: not loaded), faults and settings."""
+    """Makes a client of a fresh application, given a model or its name (None: not loaded), faults and settings."""
 
-    def make(model: str | None = "linear", *, faults: FaultPlan | None = None, **settings: Any) -> Client:
+    def make(model: str | ServedModel | None = "linear", *, faults: FaultPlan | None = None, **settings: Any) -> Client:
         configured = Settings(**settings)
         metrics, lifecycle = Metrics(), Lifecycle()
-        loaded = served(model) if model else None
+        loaded = served(model) if isinstance(model, str) else model
         if loaded:
             manifest = loaded.manifest
             metrics.model(name=manifest.name, version=manifest.version, digest=loaded.digest, format=manifest.format)

@@ -9,7 +9,7 @@ import skops.io
 from sluice_dev.modelbench.families import FAMILIES
 from sluice_dev.modelbench.sample import sample
 from sluice_model_server.load import load_model
-from sluice_model_server.pack import pack
+from sluice_model_server.packing import pack
 
 
 @pytest.mark.parametrize("name", FAMILIES)

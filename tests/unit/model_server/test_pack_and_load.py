@@ -20,7 +20,7 @@ from sluice_model_server.archive import dump
 from sluice_model_server.errors import DigestMismatch, ManifestError, ModelBroken, UnsupportedFormat, UntrustedModel
 from sluice_model_server.load import load_model
 from sluice_model_server.manifest import digest_of
-from sluice_model_server.pack import pack, pack_file
+from sluice_model_server.packing import pack, pack_file
 from sluice_model_server.review import check_model
 from sluice_model_server.trust import load_trusted
 
@@ -63,7 +63,7 @@ model = RandomForestClassifier(2, random_state=0).fit(rows, rows[:, 0] > 0.5)
 PACK_IT = """
 import sys
 from pathlib import Path
-from sluice_model_server.pack import pack
+from sluice_model_server.packing import pack
 print(pack(model, Path(sys.argv[1]), name="m", version="1"))
 """
 

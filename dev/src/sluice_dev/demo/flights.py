@@ -22,12 +22,21 @@ _CODED: Final = ("carrier", "origin")
 
 @dataclass(frozen=True, slots=True)
 class Flights:
-    """rows: flights x columns, float64, NaN where the weather is not known. late: 0 or 1 per flight. month: 1..12."""
+    """rows: flights x columns, float64, NaN where the weather is not known. late: 0 or 1 per flight. month: 1..12.
+
+    codes: carrier and origin of each flight as text, which the columns hold as 0 and 1.
+    """
 
     columns: tuple[str, ...]
     rows: npt.NDArray[np.float64]
     late: npt.NDArray[np.int64]
     month: npt.NDArray[np.int64]
+    codes: pd.DataFrame
+
+    def table(self, part: npt.NDArray[np.int64]) -> pd.DataFrame:
+        """Some flights as a table of all columns, `late`, `carrier` and `origin`."""
+        inputs = pd.DataFrame(self.rows[part], columns=list(self.columns))
+        return pd.concat([inputs, self.codes.iloc[part].reset_index(drop=True)], axis=1).assign(late=self.late[part])
 
 
 def data_file(name: str) -> Path:
@@ -60,4 +69,5 @@ def load_flights() -> Flights:
         rows=np.column_stack(list(parts.values())),
         late=(table["arr_delay"] > LATE_MINUTES).to_numpy(dtype=np.int64),
         month=table["month"].to_numpy(dtype=np.int64),
+        codes=table[list(_CODED)],
     )

@@ -1,6 +1,6 @@
 """Trains and packs the demo's models: `python -m sluice_dev.demo.models --into DIR`.
 
-Writes DIR/v1 ... DIR/v5 (manifest.json and model.skops each), DIR/index.json (digests, test metrics, faults) and
+Writes DIR/v1 ... DIR/v5 (a packed model with its profile each), DIR/index.json (digests, test metrics, faults) and
 DIR/rows.jsonl (request bodies of real flights). The models learn from January to September and are tested on the
 flights of October to December, which are also the rows of the load: they have never seen what they are asked.
 """
@@ -10,6 +10,7 @@ import importlib.metadata
 import json
 import os
 import time
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -22,6 +23,8 @@ ROWS_FILE: Final = "rows.jsonl"
 ROW_COUNT: Final = 4_000
 _LAST_TRAINING_MONTH: Final = 9
 _SEED: Final = 2013
+_PROFILE_COUNT: Final = 20_000
+_EVALUATION_COUNT: Final = 20_000
 
 
 def build_models(into: Path) -> dict[str, Any]:
@@ -42,8 +45,7 @@ def build_models(into: Path) -> dict[str, Any]:
 
     from sluice_dev.demo.flights import load_flights  # noqa: PLC0415
     from sluice_dev.demo.versions import VERSIONS  # noqa: PLC0415
-    from sluice_model_server.manifest import Column  # noqa: PLC0415
-    from sluice_model_server.pack import pack  # noqa: PLC0415
+    from sluice_model_server.packing import PackingNote, pack  # noqa: PLC0415
 
     into.mkdir(parents=True, exist_ok=True)
     flights = load_flights()
@@ -51,15 +53,26 @@ def build_models(into: Path) -> dict[str, Any]:
     training = choice.permutation(np.flatnonzero(flights.month <= _LAST_TRAINING_MONTH))
     test = np.flatnonzero(flights.month > _LAST_TRAINING_MONTH)
     live = choice.choice(test, ROW_COUNT, replace=False)
-    columns = [Column(name=name) for name in flights.columns]
-    probe = [[None if np.isnan(value) else float(value) for value in flights.rows[i]] for i in training[:4]]
+    evaluation = flights.table(choice.choice(test, _EVALUATION_COUNT, replace=False))
     versions: dict[str, Any] = {}
     for version, recipe in VERSIONS.items():
         started = time.monotonic()
         part = training[: recipe.flights]
         model = recipe.estimator().fit(flights.rows[part], flights.late[part])
         auc = float(roc_auc_score(flights.late[test], model.predict_proba(flights.rows[test])[:, 1]))
-        digest = pack(model, into / version, name=MODEL_NAME, version=version, columns=columns, probe=probe)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PackingNote)  # carrier and origin are no inputs: they are there as 0 and 1
+            digest = pack(
+                model,
+                into / version,
+                data=flights.table(part[:_PROFILE_COUNT]),
+                label="late",
+                slices=["origin_EWR", "origin_JFK", "carrier", "origin"],
+                evaluation=evaluation,
+                name=MODEL_NAME,
+                version=version,
+                columns=flights.columns,
+            )
         versions[version] = {
             "digest": digest,
             "manifest": f"{version}/manifest.json",

@@ -40,7 +40,7 @@ from sluice_model_server.lifecycle import Lifecycle
 from sluice_model_server.load import ServedModel, load_model
 from sluice_model_server.manifest import Column
 from sluice_model_server.metrics import Metrics
-from sluice_model_server.pack import pack
+from sluice_model_server.packing import pack
 from sluice_model_server.settings import Settings
 
 TRAINED_ON: Final = 3_000

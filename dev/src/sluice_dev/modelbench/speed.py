@@ -27,7 +27,7 @@ from rich.progress import track
 from sluice_dev.bench.figures import Result, Target
 from sluice_dev.cluster.layout import Layout
 from sluice_dev.modelbench.servers import COMPARATORS, LOAD_CORE, OWN, Plan, Running, plans
-from sluice_model_server.pack import pack
+from sluice_model_server.packing import pack
 
 CONCURRENCIES: Final = (1, 16, 64)
 ROUNDS: Final = 3

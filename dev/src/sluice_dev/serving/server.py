@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sluice_model_server.pack import pack
+from sluice_model_server.packing import pack
 
 START_SECONDS = 60.0
 FEATURES = 30

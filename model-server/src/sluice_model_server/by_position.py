@@ -1,0 +1,70 @@
+"""How does a pipeline that was trained on a DataFrame answer a matrix?
+
+A ColumnTransformer that selects by names refuses a matrix, and every estimator that knows its columns' names complains
+of rows without. A server that made a DataFrame of each request would need pandas and 0.1 ms. So names become positions
+when a model is packed: the order of the columns is in the manifest.
+"""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+
+
+def by_position(model: Any) -> Any:
+    """A copy of a fitted estimator in which every selection by name is one by position and no name is left.
+
+    Models that knew no names are returned as they are.
+    """
+    if not any(_knows_names(part) for part in _estimators(model, set())):
+        return model
+    copied = deepcopy(model)
+    for part in list(_estimators(copied, set())):
+        if isinstance(part, ColumnTransformer) and hasattr(part, "_transformer_to_input_indices"):
+            _select_by_position(part)
+        # What a step hands to the next is a matrix too.
+        vars(part).pop("_sklearn_output_config", None)
+    for part in list(_estimators(copied, set())):
+        vars(part).pop("feature_names_in_", None)
+    return copied
+
+
+def _knows_names(part: Any) -> bool:
+    return "feature_names_in_" in vars(part)
+
+
+def _select_by_position(part: ColumnTransformer) -> None:
+    positions: dict[str, Any] = {
+        name: [int(index) for index in indices] for name, indices in part._transformer_to_input_indices.items()
+    }
+    for name, _, selected in part.transformers_:
+        if isinstance(selected, str):  # a single name hands over a vector, as text vectorizers want it
+            positions[name] = positions[name][0]
+    part.transformers_ = [(name, step, positions[name]) for name, step, _ in part.transformers_]
+    part.transformers = [(name, step, positions.get(name, [])) for name, step, _ in part.transformers]
+    part._columns = [selected for _, _, selected in part.transformers]
+    if "remainder" in positions:
+        part._remainder = ("remainder", part.remainder, positions["remainder"])
+
+
+def _estimators(thing: Any, seen: set[int]) -> Iterator[Any]:
+    """The estimators in a model, itself first."""
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
+    if isinstance(thing, BaseEstimator):
+        yield thing
+        for part in vars(thing).values():
+            yield from _estimators(part, seen)
+    elif isinstance(thing, list | tuple | set):
+        for part in thing:
+            yield from _estimators(part, seen)
+    elif isinstance(thing, dict):
+        for part in thing.values():
+            yield from _estimators(part, seen)
+    elif isinstance(thing, np.ndarray) and thing.dtype == object:
+        for part in thing.ravel():
+            yield from _estimators(part, seen)
