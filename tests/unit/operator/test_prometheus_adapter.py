@@ -283,3 +283,30 @@ async def test_the_event_loop_is_free_while_prometheus_thinks(prometheus: Promet
         turns += 1
     assert isinstance(question.exception(), ProviderError)
     assert turns > 100
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_cancellation_that_comes_with_the_answer_is_obeyed(
+    prometheus: Prometheus, source: PrometheusSource, turns: int
+) -> None:
+    """turns: of the event loop from the answer to the cancellation. Else the operator that is to end polls on."""
+    asked = threading.Event()
+
+    def answer_when_told(handler: BaseHTTPRequestHandler) -> None:
+        asked.set()
+        prometheus.let_go.wait(20)
+        success([])(handler)
+
+    prometheus.answer = answer_when_told
+    question = asyncio.create_task(source.query("up"))
+    while not asked.is_set():
+        await asyncio.sleep(0)
+    prometheus.let_go.set()
+    source._threads.shutdown(wait=True)  # the loop stands still meanwhile: what it will find next is the answer
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    answered = question.done()
+    question.cancel()
+    await asyncio.wait([question])
+    assert question.cancelled() is not answered
+    assert turns or not answered

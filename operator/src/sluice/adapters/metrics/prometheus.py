@@ -119,8 +119,10 @@ class PrometheusSource:
         future = asyncio.get_running_loop().run_in_executor(self._threads, self._ask, promql, params)
         future.add_done_callback(lambda done: done.cancelled() or done.exception())  # also if nobody waits any more
         try:
-            # a little later than the thread's own limits, whose words are better
-            return await asyncio.wait_for(asyncio.shield(future), 1.2 * self._timeout)
+            # A little later than the thread's own limits, whose words are better. Not wait_for: in Python 3.11 that
+            # swallows a cancellation that comes together with the answer, and the poller would never end.
+            async with asyncio.timeout(1.2 * self._timeout):
+                return await asyncio.shield(future)
         except TimeoutError as error:
             raise ProviderError(f"{self._url} did not answer within {self._timeout:g}s") from error
 
