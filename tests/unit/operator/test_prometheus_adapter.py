@@ -299,8 +299,7 @@ async def test_a_cancellation_that_comes_with_the_answer_is_obeyed(
 
     prometheus.answer = answer_when_told
     question = asyncio.create_task(source.query("up"))
-    while not asked.is_set():
-        await asyncio.sleep(0)
+    assert await asyncio.to_thread(asked.wait, 20)
     prometheus.let_go.set()
     source._threads.shutdown(wait=True)  # the loop stands still meanwhile: what it will find next is the answer
     for _ in range(turns):

@@ -78,13 +78,20 @@ def configured(
 
     Yields the means to change these variables: the pods are replaced, and the wait is for the new ones.
     """
+    before = environment(cluster)
     try:
         _scale(cluster, replicas)
         _set(cluster, [f"{name}={text}" for name, text in settings.items()])
         yield lambda changed: _set(cluster, [f"{name}={text}" for name, text in changed.items()])
     finally:
         _scale(cluster, 2)
-        _set(cluster, [f"{name}-" for name in settings])
+        _set(cluster, [f"{name}={before[name]}" if name in before else f"{name}-" for name in settings])
+
+
+def environment(cluster: Cluster) -> dict[str, str]:
+    """The operator's environment variables as its Deployment states them; not those that are read from elsewhere."""
+    container = cluster.get("deployment", OPERATOR, "-n", NAMESPACE)["spec"]["template"]["spec"]["containers"][0]
+    return {entry["name"]: entry["value"] for entry in container.get("env", ()) if "value" in entry}
 
 
 @contextmanager
