@@ -152,6 +152,18 @@ bench-exits: $(ENV)  ## 10 versions that exit under traffic: what do they cost, 
 bench-latency: $(ENV)  ## Versions that are 50, 30, 20% slower than stable: how soon are they taken back? Half an hour. Writes build/bench/latency.json.
 	@$(PYTHON) -m sluice_dev.bench latency
 
+.PHONY: bench-scrapes
+bench-scrapes: $(ENV)  ## A version that fails half at scrape intervals of 2, 15, 30 s: how many bad requests? Writes build/bench/scrapes.json.
+	@$(PYTHON) -m sluice_dev.bench scrapes
+
+.PHONY: bench-healthy
+bench-healthy: $(ENV)  ## 104 versions as good as stable, 8 at once: how many are taken back? Half an hour. Writes build/bench/healthy.json.
+	@$(PYTHON) -m sluice_dev.bench healthy
+
+.PHONY: bench-killed
+bench-killed: $(ENV)  ## 20 rollouts whose operator is killed every 20 s: same verdicts, nothing counted twice? Writes build/bench/killed.json.
+	@$(PYTHON) -m sluice_dev.bench killed
+
 .PHONY: bench-scale
 bench-scale: $(ENV)  ## 1, 100 and 1,000 rollouts at once, without a cluster: questions and milliseconds of a tick. Writes build/bench/scale.json.
 	@$(PYTHON) -m sluice_dev.scale

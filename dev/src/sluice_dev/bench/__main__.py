@@ -1,4 +1,4 @@
-"""`make bench-promote`, `-rollback`, `-exits`, `-faults`, `-latency`: exit status 1 when a target is missed."""
+"""`make bench-NAME`, one of Name: exit status 1 when a target is missed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from sluice_dev.bench import exits, faults, latency, promote, rollback
+from sluice_dev.bench import exits, faults, healthy, killed, latency, promote, rollback, scrapes
 from sluice_dev.bench.boundaries import NotReached
 from sluice_dev.cluster.cli import plain_errors
 from sluice_dev.cluster.layout import Layout
@@ -30,6 +30,9 @@ class Name(StrEnum):
     EXITS = "exits"
     FAULTS = "faults"
     LATENCY = "latency"
+    SCRAPES = "scrapes"
+    HEALTHY = "healthy"
+    KILLED = "killed"
 
 
 BENCHES = {
@@ -38,11 +41,14 @@ BENCHES = {
     Name.EXITS: exits,
     Name.FAULTS: faults,
     Name.LATENCY: latency,
+    Name.SCRAPES: scrapes,
+    Name.HEALTHY: healthy,
+    Name.KILLED: killed,
 }
 
 
 def main(name: Annotated[Name, typer.Argument(help="which benchmark")]) -> None:
-    """Run a benchmark on the development cluster; about ten minutes, faults about thirty."""
+    """Run a benchmark on the development cluster; ten minutes to half an hour."""
     # what a shell runs in the background ignores SIGINT, and SIGTERM would leave the operator as it was set here
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
@@ -53,12 +59,13 @@ def main(name: Annotated[Name, typer.Argument(help="which benchmark")]) -> None:
         try:
             result = bench.run(cluster, index, models_folder(layout), folder / f"{name}.jsonl", console)
         except (NotInTime, NotReached) as late:
-            console.print(story(cluster, bench.NAMESPACE), markup=False, highlight=False)
+            for namespace in bench.NAMESPACES:
+                console.print(story(cluster, namespace), markup=False, highlight=False)
             console.print(f"\n{late}", style="bold red", markup=False)
             raise typer.Exit(1) from late
         except KeyboardInterrupt:
-            console.print(f"broken off; namespace {bench.NAMESPACE} is taken away", highlight=False)
-            cluster.kubectl("delete", "namespace", bench.NAMESPACE, "--ignore-not-found", "--wait=false")
+            console.print(f"broken off; {', '.join(bench.NAMESPACES)}: taken away", highlight=False)
+            cluster.kubectl("delete", "namespace", *bench.NAMESPACES, "--ignore-not-found", "--wait=false")
             raise typer.Exit(BROKEN_OFF) from None
     result.write(folder / f"{name}.json")
     result.show(console)

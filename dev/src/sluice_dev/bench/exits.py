@@ -24,6 +24,7 @@ from sluice_dev.scene.scene import Scene
 from sluice_dev.scene.timeline import Timeline
 
 NAMESPACE = "bench-exits"
+NAMESPACES = (NAMESPACE,)
 RATE = 200.0
 REPLICAS = 3
 RUNS = 10

@@ -28,6 +28,7 @@ from sluice_dev.scene.scene import Scene
 from sluice_dev.scene.timeline import Timeline, seconds
 
 NAMESPACE = "bench-faults"
+NAMESPACES = (NAMESPACE,)
 RATE = 30.0
 STEPS = (Step(20, seconds=3, samples=10), Step(60, seconds=3, samples=10))
 WEIGHTS = [step.weight for step in STEPS]

@@ -17,6 +17,7 @@ from sluice_dev.scene.deployments import Flight, Step
 from sluice_dev.scene.scene import Scene
 
 NAMESPACE = "bench-promote"
+NAMESPACES = (NAMESPACE,)
 RATE = 200.0
 REPLICAS = 3
 STEPS = (Step(10, seconds=4, samples=50), Step(50, seconds=4, samples=200))

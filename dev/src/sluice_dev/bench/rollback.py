@@ -23,6 +23,7 @@ from sluice_dev.scene.scene import Scene
 from sluice_dev.scene.timeline import seconds
 
 NAMESPACE = "bench-rollback"
+NAMESPACES = (NAMESPACE,)
 RATE = 200.0
 REPLICAS = 3
 ROUNDS = 30
