@@ -17,7 +17,7 @@ FIVE_MINUTES = 300
 
 
 def test_taken_back_by_errors_and_promoted_on_certificates(play: Play) -> None:
-    """One that fails a fifth of its requests goes at once; one that is as good is promoted once both checks are sure."""
+    """One that fails a fifth of its requests goes at once; one as good as stable is promoted once both are sure."""
     scene = play(steps=(Step(50, seconds=5, samples=100),), more={"analysis": {}, "progressDeadline": "20m"})
     stable = scene.apply("v1", faults=DELAY)
     scene.serving(stable)
