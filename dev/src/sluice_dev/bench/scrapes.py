@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from sluice.api.v1alpha1 import DEFAULT_CHECKS
+from sluice.core.analysis.judge import LOOK_BACK
 from sluice_dev.bench.figures import Result, Target, spread
 from sluice_dev.bench.kept import Kept, programs_key
 from sluice_dev.cluster import Cluster
@@ -61,6 +62,9 @@ def run(cluster: Cluster, index: dict[str, Any], models: Path, out: Path, consol
             if left <= 0:
                 continue
             with scraped_every(cluster, interval):
+                # A rollout looks back so far for how often its pods are scraped.
+                known = time.time() + LOOK_BACK + interval
+                scene.recorder.wait("the interval is known", lambda known=known: time.time() >= known, 200)
                 for _ in range(left):
                     done.append(_round(scene, log, interval, len(done) + 1))
                     load.check()

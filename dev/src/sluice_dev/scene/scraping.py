@@ -7,38 +7,45 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sluice_dev.cluster import Cluster, ClusterError
+from sluice_dev.cluster.layout import Layout
 from sluice_dev.scene.api import Api
 from sluice_dev.scene.outage import DEPLOYMENT, NAMESPACE
 
-CONFIG, FILE = "prometheus", "prometheus.yml"
-INTERVAL = re.compile(r"(scrape_interval: )[0-9a-z]+")
+CONFIG, FILE, MANIFEST = "prometheus", "prometheus.yml", "prometheus.yaml"
+INTERVAL = re.compile(r"(scrape_interval: )([0-9]+)s")
 
 
 @contextmanager
 def scraped_every(cluster: Cluster, seconds: int) -> Iterator[None]:
     """Of the development cluster's Prometheus, which keeps its history. Raises ClusterError."""
     api = Api(cluster.kubeconfig)
-    before = api.get("ConfigMap", NAMESPACE, CONFIG)["data"][FILE]
-    after = with_interval(before, seconds)
-    if after == before:
-        yield
-        return
+    found = api.get("ConfigMap", NAMESPACE, CONFIG)["data"][FILE]
+    # Not what was found: a run that was killed could not put its own back.
+    own = with_interval(found, interval_of((Layout.here().manifests / MANIFEST).read_text()))
     try:
-        _use(cluster, api, after)
+        _use(cluster, api, found, with_interval(found, seconds))
         yield
     finally:
-        _use(cluster, api, before)
+        _use(cluster, api, with_interval(found, seconds), own)
+
+
+def interval_of(config: str) -> int:
+    """The global scrape interval that a configuration states, in seconds. Raises ClusterError."""
+    found = INTERVAL.findall(config)
+    if len(found) != 1:
+        raise ClusterError(f"{FILE} of ConfigMap {NAMESPACE}/{CONFIG} states {len(found)} scrape intervals, not one")
+    return int(found[0][1])
 
 
 def with_interval(config: str, seconds: int) -> str:
     """A Prometheus' configuration with another global scrape interval. Raises ClusterError where it states none."""
-    changed, found = INTERVAL.subn(rf"\g<1>{seconds}s", config)
-    if found != 1:
-        raise ClusterError(f"{FILE} of ConfigMap {NAMESPACE}/{CONFIG} states {found} scrape intervals, not one")
-    return changed
+    interval_of(config)
+    return INTERVAL.sub(rf"\g<1>{seconds}s", config)
 
 
-def _use(cluster: Cluster, api: Api, config: str) -> None:
+def _use(cluster: Cluster, api: Api, before: str, config: str) -> None:
+    if config == before:
+        return
     api.patch("ConfigMap", NAMESPACE, CONFIG, {"data": {FILE: config}})
     # A new pod reads it at once; a running one would see the file only when the kubelet looks again.
     cluster.kubectl("rollout", "restart", DEPLOYMENT, "-n", NAMESPACE)

@@ -5,7 +5,7 @@ import pytest
 from sluice_dev.bench.scrapes import ROUNDS, Round, summary
 from sluice_dev.cluster import ClusterError
 from sluice_dev.cluster.layout import Layout
-from sluice_dev.scene.scraping import with_interval
+from sluice_dev.scene.scraping import interval_of, with_interval
 
 
 def rounds(bad: int = 20) -> list[Round]:
@@ -32,6 +32,7 @@ def test_the_interval_is_set_in_the_cluster_s_own_configuration() -> None:
     manifest = (Layout.here().manifests / "prometheus.yaml").read_text()
     assert "global: {scrape_interval: 15s, scrape_timeout: 1500ms}" in with_interval(manifest, 15)
     assert with_interval(manifest, 2) == manifest
+    assert (interval_of(manifest), interval_of(with_interval(manifest, 15))) == (2, 15)
 
 
 @pytest.mark.parametrize("config", ["global: {}", "scrape_interval: 2s\nscrape_interval: 5s"])
