@@ -61,9 +61,9 @@ def run(cluster: Cluster, index: dict[str, Any], models: Path, out: Path, consol
             left = count - sum(one.interval == interval for one in done)
             if left <= 0:
                 continue
-            with scraped_every(cluster, interval):
+            with scraped_every(cluster, interval) as changed:
                 # A rollout looks back so far for how often its pods are scraped.
-                known = time.time() + LOOK_BACK + interval
+                known = time.time() + (LOOK_BACK + interval if changed else 0)
                 scene.recorder.wait("the interval is known", lambda known=known: time.time() >= known, 200)
                 for _ in range(left):
                     done.append(_round(scene, log, interval, len(done) + 1))

@@ -15,7 +15,7 @@ from sluice_dev.load import Load, LoadPlan, Outcome
 from sluice_dev.load.accesslog import AccessLog
 from sluice_dev.scene.api import Api, Object
 from sluice_dev.scene.deployments import Flight, revision_of
-from sluice_dev.scene.recorder import Recorder
+from sluice_dev.scene.recorder import NotInTime, Recorder
 
 CHILDREN = ("Deployment", "Service", "ControllerRevision", "PodDisruptionBudget", "HTTPRoute", "Pod")
 READY_SECONDS = 120
@@ -42,6 +42,7 @@ class Scene:
         self._stack = ExitStack()
 
     def __enter__(self) -> Scene:
+        self._await_end()
         self.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.flight.namespace}})
         self._stack.enter_context(self.recorder)
         return self
@@ -50,6 +51,14 @@ class Scene:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def _await_end(self) -> None:
+        """Of a namespace of this name that is being taken away: nothing can be made in it. Raises NotInTime."""
+        deadline, name = time.monotonic() + READY_SECONDS, self.flight.namespace
+        while (found := self.api.find("Namespace", "", name)) and found["metadata"].get("deletionTimestamp"):
+            if time.monotonic() > deadline:
+                raise NotInTime(f"namespace {name} is still being taken away after {READY_SECONDS} s")
+            time.sleep(0.5)
 
     def apply(self, version: str, faults: Mapping[str, float] | None = None, **more: Any) -> str:
         """Asks for a version as `kubectl apply` would; returns the revision that it is."""

@@ -16,15 +16,18 @@ INTERVAL = re.compile(r"(scrape_interval: )([0-9]+)s")
 
 
 @contextmanager
-def scraped_every(cluster: Cluster, seconds: int) -> Iterator[None]:
-    """Of the development cluster's Prometheus, which keeps its history. Raises ClusterError."""
+def scraped_every(cluster: Cluster, seconds: int) -> Iterator[bool]:
+    """Of the development cluster's Prometheus, which keeps its history. Yields whether that is a change.
+
+    Raises ClusterError.
+    """
     api = Api(cluster.kubeconfig)
     found = api.get("ConfigMap", NAMESPACE, CONFIG)["data"][FILE]
     # Not what was found: a run that was killed could not put its own back.
     own = with_interval(found, interval_of((Layout.here().manifests / MANIFEST).read_text()))
     try:
         _use(cluster, api, found, with_interval(found, seconds))
-        yield
+        yield found != with_interval(found, seconds)
     finally:
         _use(cluster, api, with_interval(found, seconds), own)
 
