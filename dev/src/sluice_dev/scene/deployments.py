@@ -9,6 +9,7 @@ from typing import Any
 
 from sluice.api.names import API_VERSION, KIND
 from sluice.api.v1alpha1 import Spec
+from sluice.core.rendering import FETCHER
 from sluice.core.revision import inputs_of
 from sluice_dev.scene.api import Object
 from sluice_dev.scene.store import model_uri
@@ -67,6 +68,8 @@ class Flight:
         known = self.index["versions"][version]
         wanted = known["faults"] if faults is None else faults
         container: Object = {"name": "model", "resources": {"requests": {"cpu": "20m", "memory": "128Mi"}}}
+        # A pod needs as much as the largest of both: at its usual 50m two cores would not hold dozens of pods.
+        fetcher: Object = {"name": FETCHER, "resources": {"requests": {"cpu": "20m"}}}
         if wanted:
             container["env"] = [{"name": "SLUICE_MODEL_FAULTS", "value": json.dumps(dict(wanted), sort_keys=True)}]
         return {
@@ -77,7 +80,7 @@ class Flight:
                 "replicas": self.replicas,
                 "model": {"uri": model_uri(version), "digest": known["digest"]},
                 "runtime": {"name": "sluice-sklearn", "version": "0.1.0"},
-                "template": {"spec": {"containers": [container]}},
+                "template": {"spec": {"initContainers": [fetcher], "containers": [container]}},
                 "traffic": {
                     "gateway": {
                         "parentRefs": [{"name": "public", "namespace": "gateway"}],
