@@ -19,7 +19,7 @@ from sluice_dev.bench.figures import Result, Target, spread
 from sluice_dev.bench.kept import Kept, programs_key
 from sluice_dev.bench.side_by_side import side_by_side
 from sluice_dev.cluster import Cluster
-from sluice_dev.load.accesslog import AccessLog
+from sluice_dev.load.accesslog import AccessLog, GatewayRequest
 from sluice_dev.scene.api import Api
 from sluice_dev.scene.deployments import Flight, Step
 from sluice_dev.scene.killer import Killer
@@ -42,6 +42,8 @@ BASE, WORSE = 0.01, 0.12
 KINDS: Final = {"good": (BASE, "Promoted"), "bad": (WORSE, "RolledBack")}
 """Kind of candidate -> share of its answers that fail, and how it must end."""
 EVERY_SECONDS = 20.0
+UNDER_WAY_SECONDS = 5.0
+"""The scrape of stable that the beginning of a rollout falls into counts as a whole: two intervals and a busy machine."""
 ROLLOUTS = 20
 LIMIT_SECONDS = 900
 LOAD_SECONDS = 7000
@@ -142,16 +144,25 @@ def _apply(scene: Scene, kind: str, number: int) -> str:
 
 @dataclass(slots=True)
 class Act:
-    """A scene on which one rollout after the other is played. kills: moments, seconds since the epoch; it grows."""
+    """A scene on which one rollout after the other is played. kills: moments, seconds since the epoch; it grows.
+
+    logged: what the gateway's log told lately.
+    """
 
     scene: Scene
     log: AccessLog
     kills: Sequence[float] = ()
+    logged: list[GatewayRequest] = field(default_factory=list)
+
+    def logged_since(self, moment: float) -> list[GatewayRequest]:
+        """Requests that began then or later. What began earlier is forgotten. moment: seconds since the epoch."""
+        self.logged = [request for request in (*self.logged, *self.log.read()) if request.start >= moment]
+        return self.logged
 
     def play(self, task: Task) -> Rollout:
         recorder, begin = self.scene.recorder, time.time()
         stable, first = recorder.stable, max(0, len(recorder.timeline.weights) - 1)
-        self.log.read()
+        self.logged_since(begin - UNDER_WAY_SECONDS)
         revision = _apply(self.scene, task.kind, task.number)
         outcome = "NotEnded"
         with suppress(NotInTime):
@@ -160,7 +171,7 @@ class Act:
         end = time.time()
         # The gateway's log is at most 0.1 s behind; a second later nothing of this rollout can still be missing.
         recorder.wait("the gateway's log is complete", lambda: time.time() >= end + 1, 5)
-        requests = self.log.read()
+        requests = self.logged_since(begin - UNDER_WAY_SECONDS)
         rejection = recorder.rejected(revision)
         told = told_counts(recorder.timeline, revision, rejection)
         at = seconds(rejection["at"]) if rejection else None
