@@ -43,7 +43,7 @@ KINDS: Final = {"good": (BASE, "Promoted"), "bad": (WORSE, "RolledBack")}
 """Kind of candidate -> share of its answers that fail, and how it must end."""
 EVERY_SECONDS = 20.0
 UNDER_WAY_SECONDS = 5.0
-"""The scrape of stable that the beginning of a rollout falls into counts as a whole: two intervals and a busy machine."""
+"""A scrape of stable that a rollout begins in the middle of counts as a whole: two intervals, and a busy machine."""
 ROLLOUTS = 20
 LIMIT_SECONDS = 900
 LOAD_SECONDS = 7000
