@@ -26,6 +26,7 @@ SPOILED = {
     "slow": "did not answer|took longer",
     "unavailable": "503",
     "empty": "no fresh metrics of it",
+    "nan": "is no number",
     "partial": "store-2 did not answer",
 }
 """How the answers are spoiled -> what the operator says of it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +63,7 @@ def run(cluster: Cluster, index: dict[str, Any], models: Path, out: Path, consol
                 continue
             with scraped_every(cluster, interval) as changed:
                 # A rollout looks back so far for how often its pods are scraped.
-                known = time.time() + (LOOK_BACK + interval if changed else 0)
-                scene.recorder.wait("the interval is known", partial(_is_past, known), 200)
+                _pass(scene, LOOK_BACK + interval if changed else 0)
                 for _ in range(left):
                     done.append(_round(scene, log, interval, len(done) + 1))
                     load.check()
@@ -82,18 +80,13 @@ def run(cluster: Cluster, index: dict[str, Any], models: Path, out: Path, consol
     return summary(done)
 
 
-def _is_past(moment: float) -> bool:
-    return time.time() >= moment
-
-
 def _round(scene: Scene, log: AccessLog, interval: int, number: int) -> Round:
     log.read()
     # Another seed is another template, so another revision: a rejected one would not roll out again.
     revision = scene.apply("v3", faults={"error_share": 0.5, "seed": number})
     rejection = scene.rejected(revision, LIMIT_SECONDS)
     # The gateway's log is at most 0.1 s behind; a second later nothing of this revision can still be missing.
-    settled = time.time() + 1
-    scene.recorder.wait("the gateway's log is complete", lambda: time.time() >= settled, 5)
+    _pass(scene, 1)
     requests = [request for request in log.read() if request.revision == revision]
     first = min(request.start for request in requests)
     zero = scene.recorder.timeline.weight_zero(revision, first)
@@ -101,6 +94,12 @@ def _round(scene: Scene, log: AccessLog, interval: int, number: int) -> Round:
         raise RuntimeError(f"the route never showed revision {revision} without weight")
     bad = sum(request.failed for request in requests)
     return Round(interval, bad, len(requests), round(zero - first, 2), rejection["message"])
+
+
+def _pass(scene: Scene, length: float) -> None:
+    """Looks on for so many seconds."""
+    end = time.time() + length
+    scene.recorder.wait(f"{length:g} s have passed", lambda: time.time() >= end, length + 5)
 
 
 def summary(rounds: Sequence[Round]) -> Result:
