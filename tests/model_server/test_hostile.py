@@ -13,7 +13,7 @@ SUBJECTS = ("forest, text labels", "histogram boosting, categories", "support ve
 def cases():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return list(hostile.files(SUBJECTS, mutations=20, step=32768))
+        return list(hostile.files(SUBJECTS, mutations=20, step=4096))
 
 
 @pytest.mark.parametrize("kind", ["tampered", "bytes", "truncated"])

@@ -146,18 +146,20 @@ def _understated(entries: dict[str, bytes], name: str, size: int) -> bytes:
     with ZipFile(target, "w", ZIP_STORED) as archive:
         for known, content in entries.items():
             archive.writestr(known, packed if known == name else content)
-    whole = bytearray(target.getvalue())
+    changed = bytearray(target.getvalue())
     for signature, method_at, crc_at in ((b"PK\x03\x04", 8, 14), (b"PK\x01\x02", 10, 16)):
         at = 0
         length_at = {b"PK\x03\x04": 26, b"PK\x01\x02": 28}[signature]
         name_at = {b"PK\x03\x04": 30, b"PK\x01\x02": 46}[signature]
-        while (at := whole.find(signature, at)) >= 0:
-            (length,) = struct.unpack_from("<H", whole, at + length_at)
-            if bytes(whole[at + name_at : at + name_at + length]) == name.encode():
-                struct.pack_into("<H", whole, at + method_at, ZIP_DEFLATED)
-                struct.pack_into("<III", whole, at + crc_at, zlib.crc32(entries[name]), len(packed), len(entries[name]))
+        while (at := changed.find(signature, at)) >= 0:
+            (length,) = struct.unpack_from("<H", changed, at + length_at)
+            if bytes(changed[at + name_at : at + name_at + length]) == name.encode():
+                struct.pack_into("<H", changed, at + method_at, ZIP_DEFLATED)
+                struct.pack_into(
+                    "<III", changed, at + crc_at, zlib.crc32(entries[name]), len(packed), len(entries[name])
+                )
             at += 4
-    return bytes(whole)
+    return bytes(changed)
 
 
 def _header(array: bytes, shape: str) -> bytes:
