@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import structlog
 
 from sluice_model_server.errors import ModelServerError, RequestError
 from sluice_model_server.faults import FaultPlan
@@ -144,16 +145,18 @@ def test_a_server_that_could_let_nobody_in_does_not_start(tmp_path, content, sai
         Guard(tmp_path / "tokens")
 
 
-async def test_requests_are_logged_when_asked_for_and_never_with_data(client, matrix, capfd):
+async def test_requests_are_logged_when_asked_for_and_never_with_data(client, matrix, monkeypatch):
+    told = structlog.testing.LogCapture()
+    monkeypatch.setattr("sluice_model_server.app._log", structlog.wrap_logger(None, processors=[told]))
     secret = 0.123456789
     await client("number", log_requests=True).infer(
         matrix([[secret, 1, 2]]), name="minutes", headers=((b"x-request-id", b"flight-1"),)
     )
-    out = "".join(capfd.readouterr())
-    assert "flight-1" in out
-    assert str(secret) not in out
+    [entry] = told.entries
+    assert (entry["event"], entry["id"]) == ("answered", "flight-1")
+    assert str(secret) not in str(entry)
     await client("number").infer(matrix([[secret, 1, 2]]), name="minutes")
-    assert "answered" not in "".join(capfd.readouterr())
+    assert told.entries == [entry]
 
 
 @pytest.mark.parametrize(("model", "largest"), [("forest", np.finfo(np.float32).max), ("linear", np.finfo("f8").max)])
