@@ -263,6 +263,6 @@ def test_a_state_that_is_no_number_is_refused() -> None:
 
 
 def test_what_differs_is_told() -> None:
-    one, other = RateState(), replace(RateState(), epochs=1)
+    one, other = RateState(), replace(RateState(), log_e=1.0)
     assert list(differences(one, one)) == []
-    assert list(differences(one, other)) == [".epochs: 0, 1"]
+    assert list(differences(one, other)) == [".log_e: 0.0, 1.0"]

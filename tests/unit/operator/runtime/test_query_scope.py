@@ -20,8 +20,11 @@ class Watching:
     def __init__(self) -> None:
         self.subjects: list[Subject] = []
 
-    def track(self, key: Any, subject: Subject) -> None:
+    def track(self, key: Any, subject: Subject, *_: Any) -> None:
         self.subjects.append(subject)
+
+    def checkpoint(self, *_: Any) -> None:
+        pass
 
     def untrack(self, key: Any) -> None:
         pass

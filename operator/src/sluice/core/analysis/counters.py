@@ -80,8 +80,10 @@ class Counters:
         return min((since for since, last in self._illegible.get(pod, {}).values() if last == newest), default=None)
 
     def save(self) -> Saved:
-        """All that it knows."""
+        """All that it knows. Only while all values were numbers."""
         saved = Saved()
+        saved.note("newest", list(self._newest.values()))
+        saved.words["pods"] = tuple(self._newest)
         saved.note("last", [self._last[key] for key in self._last])
         saved.note("backwards", self.backwards)
         saved.words["series"] = tuple(json.dumps(key) for key in self._last)
@@ -92,6 +94,7 @@ class Counters:
         """Goes on from what was saved."""
         keys = (tuple(map(tuple, json.loads(text))) for text in saved.words["series"])
         self._last = {key: (time, value) for key, (time, value) in zip(keys, saved.table("last", 2), strict=True)}
+        self._newest = dict(zip(saved.words["pods"], saved.numbers["newest"].tolist(), strict=True))
         self.backwards = int(saved.numbers["backwards"])
         chosen = iter(saved.words["chosen"])
         self.chosen = {pod: (job, instance) for pod, job, instance in zip(chosen, chosen, chosen, strict=True)}

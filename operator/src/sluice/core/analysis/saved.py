@@ -59,7 +59,7 @@ def flat(state: Any) -> Saved:
         value = getattr(state, name)
         if is_dataclass(value):
             saved.put(name, flat(value))
-        elif isinstance(value, int | float | tuple | np.ndarray):
+        elif isinstance(value, int | float | tuple | np.ndarray | np.number):
             saved.note(name, value)
         elif value is not None:
             raise TypeError(f"{type(state).__name__}.{name} cannot be saved: {value!r} is no number")
@@ -81,7 +81,8 @@ def _value(hint: Any, name: str, saved: Saved) -> Any:
         return unflat(hint, saved.part(name))  # type: ignore[arg-type]
     array, origin = saved.numbers[name], get_origin(hint) or hint
     if origin is np.ndarray:
-        return array.copy()
+        (kind,) = get_args(get_args(hint)[1])  # NDArray[kind]: counts up to 2**53 pass through float64 unchanged
+        return array.astype(kind)[()]  # without axes a number of that kind
     if origin is tuple:
         return tuple(array.tolist())
     if origin in (int, float, bool):
