@@ -47,7 +47,7 @@ def from_the_start(world: Any, judge: Judge) -> Judge:
         known = judge._read_until[question.metric]
         newest = max(known, _newest(judge, question.metric))  # an answer comes later than it is asked for
         window = int(newest - question.since) + 2
-        promql = samples_query(question.metric, [judge.subject], question.bounds, window)
+        promql = samples_query(question, [judge.subject], question.bounds, window)
         fresh.read(question.metric, world.prometheus.tell(promql, newest), known)
     settle([fresh])
     return fresh
