@@ -58,8 +58,12 @@ test-unit: $(ENV)  ## Unit tests; fails below the coverage of pyproject.toml, an
 test-simulation: $(ENV)  ## 500 simulated worlds and the planted bugs.
 	$(RUN) pytest tests/simulation --durations=5
 
+.PHONY: test-statistics
+test-statistics: $(ENV)  ## What the statistics promise, held against thousands of simulated rollouts.
+	$(RUN) pytest tests/statistics -n 2 --dist worksteal --durations=5
+
 .PHONY: test-model-server
-test-model-server: $(ENV)  ## The model server as real processes.
+test-model-server: $(ENV)  ## The model server as real processes, and with real models of every kind.
 	$(RUN) pytest tests/model_server -n 2 --dist worksteal --durations=5
 
 .PHONY: test-dev
@@ -100,7 +104,7 @@ test-e2e: $(ENV)  ## Rollouts on the real cluster: several namespaces at once, t
 	$(RUN) pytest tests/e2e -m alone --durations=10
 
 .PHONY: test
-test: machine check test-simulation test-model-server test-conformance test-dev test-cluster  ## Everything; does all set-up itself.
+test: machine check test-simulation test-statistics test-model-server test-conformance test-dev test-cluster  ## Everything; does all set-up itself.
 
 ##@ see it work
 
