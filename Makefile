@@ -213,9 +213,10 @@ bench-answers: $(ENV)  ## Every supported model on 100,000 flights against sciki
 .PHONY: bench-hostile
 bench-hostile: $(ENV)  ## Pickles, bombs, foreign types and tampered models: refused, or answered rightly. Writes build/bench/hostile.json.
 	@$(SINGLE) $(PYTHON) -m sluice_dev.modelbench.hostile
+
 .PHONY: bench-observe
 bench-observe: $(ENV)  ## What counting each request's values costs the model server, without a cluster. Writes build/bench/observe.json.
-	@$(PYTHON) -m sluice_dev.bench.observe
+	@$(SINGLE) $(PYTHON) -m sluice_dev.bench.observe
 
 .PHONY: pictures
 pictures: $(ENV)  ## Draw the pictures of docs/ that are simulated.

@@ -39,7 +39,8 @@ class Admission:
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
         task = asyncio.current_task(self._loop)
-        assert task is not None  # noqa: S101 - ASGI applications run in tasks
+        if task is None:
+            raise RuntimeError("an ASGI application runs in a task of its event loop")
         self._since[task] = time.monotonic()
         if self._timer is None:
             self._timer = self._loop.call_later(self._seconds, self._sweep, self._loop)

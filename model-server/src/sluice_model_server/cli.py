@@ -42,7 +42,7 @@ def fetch(
     attempts: Annotated[int, typer.Option(min=1, max=10, help="Attempts per file.")] = 5,
 ) -> None:
     """Fetches a model and verifies every byte: the init container of a model's pod."""
-    from sluice_model_server.credentials import read_credentials  # noqa: PLC0415
+    from sluice_model_server.credentials import read_credentials  # noqa: PLC0415 - each command loads its own
     from sluice_model_server.fetch import FetchLimits  # noqa: PLC0415
     from sluice_model_server.fetch import fetch as fetch_model  # noqa: PLC0415
 

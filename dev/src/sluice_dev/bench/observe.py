@@ -12,7 +12,6 @@ import gc
 import os
 import signal
 import socket
-import sys
 import tempfile
 import time
 import warnings
@@ -79,9 +78,6 @@ class NoMetrics(Metrics):
 def main() -> None:
     """Measures what counting costs; under a minute."""
     console = Console()
-    if os.environ.get("OPENBLAS_NUM_THREADS") != "1":  # as the server's image has it; read when numpy is imported
-        os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        os.execv(sys.executable, [sys.executable, "-m", "sluice_dev.bench.observe"])  # noqa: S606
     with tempfile.TemporaryDirectory() as folder:
         model, rows = _model(Path(folder) / "m" / "1")
     result = run(model, rows)

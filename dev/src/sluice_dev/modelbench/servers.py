@@ -67,7 +67,7 @@ class Running:
             with suppress(urllib3.exceptions.HTTPError):
                 if http.request("GET", f"http://127.0.0.1:{self.port}{self.plan.ready}").status == 200:
                     return
-            time.sleep(0.01)
+            time.sleep(0.01)  # the time until then is a figure
         self.end()
         raise RuntimeError(f"{self.plan.name} did not start:\n{log.read_text()[-2000:]}")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shutil
 import statistics
 import subprocess
@@ -18,7 +19,7 @@ import warnings
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -108,8 +109,7 @@ def _prepare(folder: Path, console: Console) -> list[float]:
     """The models for all servers, and a row to ask them."""
     checkout = Layout.here().checkout
     trainer = checkout / "dev" / "comparators" / "train.py"
-    space: dict[str, Any] = {"__name__": "train"}
-    exec(trainer.read_text(), space)  # noqa: S102 - our own file, outside any package because others run it too
+    space = runpy.run_path(str(trainer))  # outside any package, because the comparators run it too
     for name, model in space["models"]():
         pack(model, folder / name, name=name, version="1")
     _install(OWN, checkout, console)

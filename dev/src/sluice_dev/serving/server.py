@@ -42,9 +42,8 @@ class Server:
         self.port = self._listening()
 
     def _listening(self) -> int:
-        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         deadline = time.monotonic() + START_SECONDS
-        for line in self._process.stdout:
+        for line in self._process.stdout or ():
             event = json.loads(line)["event"]
             if event.startswith("Uvicorn running on "):
                 return int(event.split()[3].rsplit(":", 1)[1])
