@@ -12,6 +12,7 @@ from typing import Final
 from sluice_model_server.errors import UnsupportedFormat
 from sluice_model_server.manifest import Manifest
 from sluice_model_server.predictor import Model
+from sluice_model_server.probing import ABSOLUTE, RELATIVE
 
 Load = Callable[[Path, Manifest, int], Model]
 """The file, its manifest, and the most bytes that it may unpack to. Raises a ModelServerError."""
@@ -21,12 +22,16 @@ Load = Callable[[Path, Manifest, int], Model]
 class Format:
     """platform: what the protocol's metadata calls it. module, load: where the function is that loads such a file.
 
-    memory: the most memory, bytes, that loading a file of `size` bytes may take in the trial child; None: no bound of its own.
+    relative, absolute: how far its answers may lie, on another processor or with another release, from those when it
+    was packed. memory: the most memory, bytes, that loading a file of `size` bytes may take in the trial child; None:
+    no bound of its own.
     """
 
     platform: str
     module: str
     load: str
+    relative: float
+    absolute: float
     memory: Callable[[int], int] | None = None
 
 
@@ -36,9 +41,11 @@ def _graph_memory(size: int) -> int:
     return (256 << 20) + 16 * size
 
 
+# Sums in 32 bits that other processors take in another order differ by 1e-7 of the largest term; of a sum of which
+# most cancels, and then of an exponential, by a hundred times as much.
 _FORMATS: Final[dict[str, Format]] = {
-    "skops": Format("sklearn_skops", "sluice_model_server.estimator", "load_estimator"),
-    "onnx": Format("onnxruntime_onnx", "sluice_model_server.graphs", "load_graph", _graph_memory),
+    "skops": Format("sklearn_skops", "sluice_model_server.estimator", "load_estimator", RELATIVE, ABSOLUTE),
+    "onnx": Format("onnxruntime_onnx", "sluice_model_server.graphs", "load_graph", 1e-4, 1e-6, _graph_memory),
 }
 
 
@@ -48,7 +55,8 @@ def format_of(manifest: Manifest) -> Format:
 
 
 def loader(manifest: Manifest) -> Load:
-    """The function that loads this model, with all that it imports. Raises UnsupportedFormat when a package is missing."""
+    """The function that loads this model, with all that it imports. Raises UnsupportedFormat when a package is
+    missing."""
     found = format_of(manifest)
     try:
         load: Load = getattr(import_module(found.module), found.load)

@@ -15,13 +15,11 @@ from pathlib import Path
 from sluice_model_server.errors import ModelBroken, ModelServerError
 
 
-def check_in_child(
-    check: Callable[[], object], subject: str, *, seconds: float, memory: int | None = None
-) -> None:
+def check_in_child(check: Callable[[], object], subject: str, *, seconds: float, memory: int | None = None) -> None:
     """Runs `check` in a forked child. Must run before this process starts threads.
 
-    subject: what errors call it. seconds: time the child gets. memory: bytes that it may take on top of what this process
-    has; None: no limit.
+    subject: what errors call it. seconds: time the child gets. memory: bytes that it may take on top of what this
+    process has; None: no limit.
     Raises ModelBroken when the check raises a ModelServerError (with its text), ends the process, or takes too long.
     """
     context = multiprocessing.get_context("fork")
@@ -51,7 +49,9 @@ def _try(check: Callable[[], object], sending: Connection, memory: int | None) -
         sending.send(str(error)[:2000])  # less than a pipe holds, so this cannot block
         raise SystemExit(1) from None
     except MemoryError:
-        sending.send(f"the model takes more than {(memory or 0) >> 20} MiB to load and to answer, too much for its size")
+        sending.send(
+            f"the model takes more than {(memory or 0) >> 20} MiB to load and to answer, too much for its size"
+        )
         raise SystemExit(1) from None
 
 

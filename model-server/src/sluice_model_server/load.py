@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sluice_model_server.errors import DigestMismatch, ManifestError
-from sluice_model_server.formats import loader
+from sluice_model_server.formats import format_of, loader
 from sluice_model_server.manifest import Manifest, ModelFile, read_manifest
 from sluice_model_server.predictor import Predictor
 from sluice_model_server.probing import check_profile
@@ -36,7 +36,8 @@ def load_model(directory: Path, *, max_bytes: int, compiled: bool = True) -> Ser
     answer = predictor.probe(manifest)
     profile = read_profile(directory, manifest)
     if profile is not None:
-        check_profile(profile, predictor.columns, answer)
+        known = format_of(manifest)
+        check_profile(profile, predictor.columns, answer, relative=known.relative, absolute=known.absolute)
     if compiled:
         predictor.compile(manifest)
     return ServedModel(manifest, digest, predictor, profile)

@@ -29,8 +29,8 @@ class Prediction:
 class Model(Protocol):
     """What a file becomes once it is loaded: an estimator of scikit-learn, or a graph of ONNX.
 
-    columns: its inputs. whole: positions of those that take whole numbers only. classes: what the probabilities are of, in
-    their order; None without probabilities. path: who answers, for the log.
+    columns: its inputs. whole: positions of those that take whole numbers only. classes: what the probabilities are
+    of, in their order; None without probabilities. path: who answers, for the log.
     """
 
     columns: tuple[Column, ...]
@@ -41,8 +41,8 @@ class Model(Protocol):
     def path(self) -> str: ...
 
     def predict(self, rows: Matrix) -> Prediction:
-        """rows: rows x columns, float64, or object where a column is text. Raises ValueError for numbers it does not take,
-        and whatever it fails with."""
+        """rows: rows x columns, float64, or object where a column is text. Raises ValueError for numbers it does not
+        take, and whatever it fails with."""
 
     def compile(self, probe: Matrix) -> None:
         """From now on faster, where that changes no bit of any answer. probe: rows x columns that it must answer."""
@@ -51,8 +51,8 @@ class Model(Protocol):
 class Predictor:
     """A model, and what is known of the rows that it takes.
 
-    accepts_missing: whether numbers may be missing (NaN). largest: the greatest number that it takes. Both are found out by
-    `probe`.
+    accepts_missing: whether numbers may be missing (NaN). largest: the greatest number that it takes. Both are found
+    out by `probe`.
     """
 
     def __init__(self, model: Model) -> None:

@@ -13,8 +13,8 @@ import uvicorn
 
 from sluice_model_server.app import ModelApp
 from sluice_model_server.faults import Faults
-from sluice_model_server.guard import Guard
 from sluice_model_server.formats import loader, memory_of
+from sluice_model_server.guard import Guard
 from sluice_model_server.isolation import check_in_child
 from sluice_model_server.lifecycle import Lifecycle
 from sluice_model_server.load import load_model

@@ -186,7 +186,7 @@ def _check_whole(values: npt.NDArray[Any], column: Column) -> None:
         row = int(np.argmin(whole))
         raise RequestError(
             400,
-            f"inputs: column {column.name} in row {row} is no whole number of at most +-2^53, which is what this model takes",
+            f"inputs: column {column.name} in row {row} is no whole number of at most +-2^53, as this model takes",
         )
 
 

@@ -84,4 +84,3 @@ def _binary_tensor(name: str, array: npt.NDArray[Any], behind: list[bytes]) -> d
         "shape": list(array.shape),
         "parameters": {"binary_data_size": len(content)},
     }
-

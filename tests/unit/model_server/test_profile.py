@@ -12,13 +12,13 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
 import sluice_model_server
-from sluice_model_server import packing
 from sluice_model_server.baselines import MIN_SLICE_ROWS, metrics_of
 from sluice_model_server.by_position import by_position
 from sluice_model_server.errors import DataError, ManifestError, ModelBroken
 from sluice_model_server.load import load_model
 from sluice_model_server.manifest import digest_of
 from sluice_model_server.observer import MAX_OBSERVED
+from sluice_model_server.packable import packable
 from sluice_model_server.packing import PackingNote, pack
 from sluice_model_server.predictor import Prediction
 from sluice_model_server.probing import check_profile
@@ -238,7 +238,7 @@ def test_a_model_that_answers_a_matrix_otherwise_than_a_dataframe_is_refused(fli
     """As one would that looks at a DataFrame's dtypes."""
     other = flights_pipeline().fit(flights.table[INPUTS], flights.table["late"].iloc[::-1].to_numpy())
     with pytest.raises(DataError, match=r"data: row \d+: the model answers otherwise"):
-        packing._compare(other, served.predictor, flights.table, INPUTS)
+        packable(other).compare(served.predictor, flights.table, INPUTS)
 
 
 def test_names_become_positions_and_the_fitted_model_stays_as_it_is(flights):
