@@ -124,7 +124,8 @@ def matrix_of(frame: "pd.DataFrame", columns: Sequence[Column]) -> Matrix:
         return np.column_stack(parts) if parts else np.empty((len(frame), 0))
     matrix = np.empty((len(frame), len(columns)), dtype=object)
     for position, (part, column) in enumerate(zip(parts, columns, strict=True)):
-        matrix[:, position] = part.astype(np.int64) if column.datatype == "INT64" else part
+        whole = column.datatype == "INT64" and not np.isnan(part).any()
+        matrix[:, position] = part.astype(np.int64) if whole else part
     return matrix
 
 

@@ -41,7 +41,7 @@ def _converted(model: Any, inputs: list[tuple[str, Any]], *, zipmap: bool) -> Mo
 
 @contextmanager
 def _whole_numbers() -> Iterator[None]:
-    # skl2onnx 1.20 gives some attributes of histogram boosting as booleans, which onnx 1.23 no longer takes for numbers.
+    # skl2onnx 1.20 gives attributes of histogram boosting as booleans, which onnx 1.23 no longer takes for numbers.
     make = _container.make_node
 
     def make_node(*args: Any, **attributes: Any) -> Any:

@@ -87,8 +87,11 @@ def load_graph(path: Path, manifest: Manifest, max_bytes: int) -> Graph:
         raise ModelBroken(f"{path.name}: {error}") from error
     except (ModelServerError, MemoryError):
         raise
-    except Exception as error:  # a crafted file may raise anything while it is looked at
-        raise UntrustedModel(f"{path.name}: {type(error).__name__} while it was reviewed: {error}"[:300]) from error
+    except Exception as error:  # a crafted file may raise anything while it is looked at, and onnxruntime on its rows
+        said = " ".join(str(error).split())
+        raise ModelBroken(
+            f"{path.name}: does not answer rows like its probe: {type(error).__name__}: {said}"[:400]
+        ) from error
 
 
 def _reviewed(model: ModelProto, manifest: Manifest) -> Graph:

@@ -32,21 +32,25 @@ class Session:
         options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             self._session = onnxruntime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"], enable_fallback=0
             )
-        except MemoryError:
-            raise
         except Exception as error:  # whatever a crafted file makes it raise
-            raise ModelBroken(f"onnxruntime cannot load it: {_said(error)}") from error
+            if _is_memory(error):
+                raise MemoryError("onnxruntime got none") from error
+            raise ModelBroken(f"onnxruntime cannot load it: {' '.join(str(error).split())}"[:400]) from error
         self._outputs = list(outputs)
 
     def run(self, feeds: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
-        """feeds: the inputs by name. Raises what onnxruntime raises."""
-        found: list[npt.NDArray[Any]] = self._session.run(self._outputs, dict(feeds))
+        """feeds: the inputs by name. Raises MemoryError, and what onnxruntime raises."""
+        try:
+            found: list[npt.NDArray[Any]] = self._session.run(self._outputs, dict(feeds))
+        except Exception as error:
+            if _is_memory(error):
+                raise MemoryError("onnxruntime got none") from error
+            raise
         return found
 
 
-def _said(error: Exception) -> str:
-    if "bad_alloc" in str(error) or "Failed to allocate" in str(error):
-        raise MemoryError from error
-    return " ".join(str(error).split())[:300]
+def _is_memory(error: Exception) -> bool:
+    # C++'s exception reaches Python as one of onnxruntime's own, with its name in the text.
+    return isinstance(error, MemoryError) or "std::bad_alloc" in str(error)

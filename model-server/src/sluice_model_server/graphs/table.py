@@ -69,7 +69,6 @@ _GROUPS: tuple[tuple[Operator, str, tuple[str, ...]], ...] = (
     (Operator("fills a tensor of that shape", fixed=(0,)), STANDARD, ("ConstantOfShape",)),
     (Operator("the shape of a tensor, which depends on the number of rows alone"), STANDARD, ("Shape",)),
     (Operator("compares every index with the side it is of"), STANDARD, ("Gather", "GatherElements")),
-    (Operator("compares k with the side", fixed=(1,)), STANDARD, ("TopK",)),
     (Operator("writes within the depth only", fixed=(1,)), STANDARD, ("OneHot",)),
     (Operator("one pass over elements"), ML, ("Binarizer", "Normalizer")),
     (Operator("looks each element up in a table; the rest gets the default"), ML, ("LabelEncoder", "OneHotEncoder")),
@@ -102,6 +101,7 @@ ADVICE: Final[dict[tuple[str, str], str]] = {
     (STANDARD, "Scan"): "it holds a graph of its own; of neighbours, save the estimator with skops",
     (STANDARD, "Loop"): "it holds a graph of its own",
     (STANDARD, "If"): "it holds a graph of its own",
+    (STANDARD, "TopK"): "it sorts, and loses its bounds where a number is NaN; save the estimator with skops",
     (STANDARD, "StringNormalizer"): "save a model of words with skops",
     ("com.microsoft", "Tokenizer"): "save a model of words with skops",
 }
