@@ -36,9 +36,9 @@ class Format:
 
 
 def _graph_memory(size: int) -> int:
-    # onnxruntime itself takes 60 MiB. A forest of 100 MiB takes 9 times that while it is loaded: the file, its parsed
-    # form, the form that is handed over, and onnxruntime's own nodes.
-    return (256 << 20) + 16 * size
+    # A small model takes 24 MiB. A forest of 11 MiB takes 14 times its file besides: it is decoded, then again and made
+    # into nodes by onnxruntime.
+    return (128 << 20) + 24 * size
 
 
 # Sums in 32 bits that other processors take in another order differ by 1e-7 of the largest term; of a sum of which

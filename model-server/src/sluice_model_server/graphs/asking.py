@@ -93,7 +93,7 @@ def _run(model: ModelProto, names: set[str], feeds: Feeds) -> list[Mapping[str, 
     part.graph.initializer.extend(tensor for tensor in model.graph.initializer if tensor.name in used)
     part.graph.output.extend(ValueInfoProto(name=name) for name in sorted(names))
     taken = {value.name for value in inputs}
-    session = Session(part, sorted(names))
+    session = Session(part.SerializeToString(), sorted(names))
     return [
         dict(zip(sorted(names), session.run({k: v for k, v in feeds(rows).items() if k in taken}), strict=True))
         for rows in range(1, ROWS + 1)

@@ -1,5 +1,6 @@
 """A reviewed ONNX graph as a model."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,30 +23,35 @@ from sluice_model_server.predictor import Matrix, Prediction
 from sluice_model_server.refusal import Refusal, demand
 
 
-class Graph:
-    """Answers rows by onnxruntime, at most `ROWS` in one run.
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What is known of a graph of which every check has passed.
 
-    whole: positions of the columns that take whole numbers only. Answers are the graph's own, 32-bit ones widened to
-    64.
+    content: of the file, written anew. whole: positions of the columns that take whole numbers only. rows: some that it
+    must be able to answer.
     """
+
+    content: bytes
+    intake: Intake
+    columns: tuple[Column, ...]
+    whole: tuple[int, ...]
+    outputs: Outputs
+    classes: tuple[Any, ...] | None
+    rows: Matrix
+
+
+class Graph:
+    """Answers rows by onnxruntime, at most `ROWS` in one run: the graph's own answers, 32-bit ones widened to 64."""
 
     path = "onnxruntime"
 
-    def __init__(
-        self,
-        session: Session,
-        intake: Intake,
-        columns: tuple[Column, ...],
-        whole: tuple[int, ...],
-        outputs: Outputs,
-        classes: tuple[Any, ...] | None,
-    ) -> None:
-        self.columns = columns
-        self.whole = whole
-        self.classes = classes
+    def __init__(self, session: Session, found: Reviewed) -> None:
+        self.columns = found.columns
+        self.whole = found.whole
+        self.classes = found.classes
         self._session = session
-        self._intake = intake
-        self._outputs = outputs
+        self._intake = found.intake
+        self._outputs = found.outputs
 
     def predict(self, rows: Matrix) -> Prediction:
         """rows: rows x columns, float64, or object where a column is text.
@@ -78,9 +84,11 @@ class Graph:
 
 def load_graph(path: Path, manifest: Manifest, max_bytes: int) -> Graph:
     """The graph in an ONNX file, reviewed. Raises UnsupportedFormat, UntrustedModel, ModelBroken, MemoryError."""
-    model = read_graph(path.read_bytes(), path.name, max_bytes)
     try:
-        return _reviewed(model, manifest)
+        found = _reviewed(read_graph(path.read_bytes(), path.name, max_bytes), manifest)
+        # The decoded model, eight times the file, is gone by now: onnxruntime makes one of its own.
+        graph = Graph(Session(found.content, found.outputs.names), found)
+        check_answers(graph, found.rows)
     except Refusal as refusal:
         raise UntrustedModel(f"{path.name}: {refusal}") from None
     except ModelBroken as error:
@@ -92,9 +100,10 @@ def load_graph(path: Path, manifest: Manifest, max_bytes: int) -> Graph:
         raise ModelBroken(
             f"{path.name}: does not answer rows like its probe: {type(error).__name__}: {said}"[:400]
         ) from error
+    return graph
 
 
-def _reviewed(model: ModelProto, manifest: Manifest) -> Graph:
+def _reviewed(model: ModelProto, manifest: Manifest) -> Reviewed:
     check_structure(model)
     del model.graph.value_info[:]  # what the file says of shapes in between; onnxruntime finds out itself
     del model.metadata_props[:]
@@ -105,9 +114,7 @@ def _reviewed(model: ModelProto, manifest: Manifest) -> Graph:
     rows = some_rows(manifest, columns)
     check_nodes(model, lambda count: intake.feeds(rows[:count]), CHECKS)
     whole = tuple(place for given in inputs if given.form.kind == "i" for place in given.places)
-    graph = Graph(Session(model, outputs.names), intake, columns, whole, outputs, classes)
-    check_answers(graph, rows)
-    return graph
+    return Reviewed(model.SerializeToString(), intake, columns, whole, outputs, classes, rows)
 
 
 def _classes(model: ModelProto, manifest: Manifest, outputs: Outputs) -> tuple[Any, ...] | None:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
-from onnx import ModelProto
 
 from sluice_model_server.errors import ModelBroken
 
@@ -17,8 +16,11 @@ class Session:
     are native code that was not reviewed, and a model of a table gains nothing by them.
     """
 
-    def __init__(self, model: ModelProto, outputs: Sequence[str]) -> None:
-        """outputs: names of those that `run` returns. Raises ModelBroken, or MemoryError."""
+    def __init__(self, content: bytes, outputs: Sequence[str]) -> None:
+        """content: of a reviewed model, written by the review. outputs: names of those that `run` returns.
+
+        Raises ModelBroken, or MemoryError.
+        """
         # Not before it is needed, and never before a fork: importing it starts a thread.
         import onnxruntime  # noqa: PLC0415
 
@@ -32,7 +34,7 @@ class Session:
         options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             self._session = onnxruntime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"], enable_fallback=0
+                content, options, providers=["CPUExecutionProvider"], enable_fallback=0
             )
         except Exception as error:  # whatever a crafted file makes it raise
             if _is_memory(error):
