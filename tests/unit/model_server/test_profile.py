@@ -23,6 +23,7 @@ from sluice_model_server.packing import PackingNote, pack
 from sluice_model_server.predictor import Prediction
 from sluice_model_server.probing import check_profile
 from sluice_model_server.profile import Profile
+from sluice_model_server.v2_response import model_metadata
 from specs.flights import INPUTS, flights_pipeline, flights_table
 
 MAX = 1 << 30
@@ -213,6 +214,8 @@ def test_labels_without_probabilities_have_an_accuracy(data, tmp_path):
     profile = load_model(tmp_path / "m" / "1", max_bytes=MAX).profile
     assert set(profile.answers.classes) == {"0", "1"}
     assert profile.answers.score is None
+    outputs = json.loads(model_metadata(load_model(tmp_path / "m" / "1", max_bytes=MAX)))["outputs"]
+    assert outputs == [{"name": "label", "datatype": "INT64", "shape": [-1]}]
     assert set(profile.baselines.overall) == {"accuracy"}
 
 
