@@ -271,5 +271,10 @@ def test_pods_of_windows_that_were_closed_still_count_as_having_traffic() -> Non
             test.settle(second + 1)
     assert both._pods(len(both._windows) - 1) == {"candidate": 2, "stable": 1}
     assert one._pods(len(one._windows) - 1) == {"candidate": 1, "stable": 1}
-    assert len(both._closed) < WITH_TRAFFIC
     assert both.log_e > one.log_e
+    for second in range(60, 240):
+        both.add(second + 0.1, "candidate", "c", 20, np.array([1]))
+        both.add(second + 0.2, "stable", "s", 180, np.array([1]))
+        both.settle(second + 1)
+    assert {arm: list(pods) for arm, pods in both._traffic.items()} == {"candidate": ["c"], "stable": ["s"]}
+    assert len(both._traffic["stable"]["s"]) <= WITH_TRAFFIC + 2 * KEPT + 1

@@ -12,10 +12,11 @@ reads the history again comes to the same ones.
 What is made of two arms' counts is not decided here: see Bets.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import compress
+from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -125,11 +126,10 @@ def bets_of(step: Step[Any], kind: type[Kind]) -> Kind:
 
 @dataclass(slots=True)
 class _Window:
-    """index: number of the window since the origin. pods: of each arm, those with requests in it."""
+    """index: number of the window since the origin."""
 
     index: int
     counts: Counts
-    pods: dict[Arm, set[str]] = field(default_factory=lambda: {"candidate": set(), "stable": set()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +166,8 @@ class Comparison(Generic[State]):
         """The largest log_c so far."""
         self._bets: Bets[State] | None = None
         self._windows: list[_Window] = []
-        self._closed: list[tuple[int, Mapping[Arm, set[str]]]] = []
-        """Numbers and pods of the windows that were closed lately."""
+        self._traffic: dict[Arm, dict[str, list[int]]] = {arm: {} for arm in ARMS}
+        """Of each pod the windows in which it had requests lately, rising."""
         self._after: list[_After[State]] = []
         """After each of the windows that are settled."""
         self._before: _After[State] | None = None
@@ -200,7 +200,7 @@ class Comparison(Generic[State]):
         at = self._place(int((time - self.origin) // WINDOW))
         window = self._windows[at]
         window.counts += counts
-        window.pods[arm].add(pod)
+        self._note_traffic(arm, pod, window.index)
         if time > self.origin:
             self.total += counts
         del self._after[at:]
@@ -242,11 +242,10 @@ class Comparison(Generic[State]):
         saved.note("evidence", [self.log_e, self.log_c, self.peak, self.peak_c])
         saved.note("totals", [self.total.row(), self.compared.row()])
         saved.note("windows", [[window.index, *window.counts.row()] for window in self._windows])
-        saved.note("closed", [index for index, _ in self._closed])
-        pods = [*(seen for _, seen in self._closed), *(window.pods for window in self._windows)]
-        for arm in ARMS:
-            names = saved.words[arm] = tuple(sorted({name for seen in pods for name in seen[arm]}))
-            saved.note(arm, [[name in seen[arm] for name in names] for seen in pods])
+        for arm, pods in self._traffic.items():
+            saved.words[arm] = tuple(pods)
+            saved.note(f"{arm}/often", [len(windows) for windows in pods.values()])
+            saved.note(f"{arm}/when", list(chain.from_iterable(pods.values())))
         if before is not None and self._bets is not None:
             saved.put("bets", flat(self._bets))
             saved.put("state", flat(before.state))
@@ -260,15 +259,9 @@ class Comparison(Generic[State]):
         self.total, self.compared = map(counts_of, saved.numbers["totals"].tolist())
         width = 3 + 2 * self.ways
         self._windows = [_Window(int(index), counts_of(row)) for index, *row in saved.table("windows", width)]
-        closed = saved.numbers["closed"].astype(int).tolist()
-        pods: list[dict[Arm, set[str]]] = [{} for _ in (*closed, *self._windows)]
         for arm in ARMS:
-            there = saved.numbers[arm].astype(bool).reshape(len(pods), len(saved.words[arm]))
-            for seen, row in zip(pods, there, strict=True):
-                seen[arm] = set(compress(saved.words[arm], row))
-        self._closed = list(zip(closed, pods, strict=False))
-        for window, seen in zip(self._windows, pods[len(closed) :], strict=True):
-            window.pods = seen
+            often, when = (iter(saved.numbers[f"{arm}/{name}"].astype(int).tolist()) for name in ("often", "when"))
+            self._traffic[arm] = {pod: list(islice(when, next(often))) for pod in saved.words[arm]}
         if fixed := saved.part("bets"):
             bets = unflat(kind, fixed)
             self.begin(bets)
@@ -281,10 +274,22 @@ class Comparison(Generic[State]):
         surplus = min(len(self._windows) - KEPT, len(self._after))
         if surplus > 0:
             self._before = self._after[surplus - 1]
-            self._closed += [(window.index, window.pods) for window in self._windows[:surplus]]
             del self._after[:surplus], self._windows[:surplus]
-            oldest = self._windows[0].index - WITH_TRAFFIC if self._windows else 0
-            self._closed = [entry for entry in self._closed if entry[0] > oldest]
+            self._forget_traffic(self._windows[0].index - WITH_TRAFFIC)
+
+    def _note_traffic(self, arm: Arm, pod: str, index: int) -> None:
+        windows = self._traffic[arm].setdefault(pod, [])
+        at = bisect_left(windows, index)
+        if at == len(windows) or windows[at] != index:
+            windows.insert(at, index)
+
+    def _forget_traffic(self, until: int) -> None:
+        """Forgets in which windows up to this one a pod had requests."""
+        for pods in self._traffic.values():
+            for pod in [pod for pod, windows in pods.items() if windows[0] <= until]:
+                del pods[pod][: bisect_right(pods[pod], until)]
+                if not pods[pod]:
+                    del pods[pod]
 
     def _place(self, index: int) -> int:
         at = len(self._windows)
@@ -312,13 +317,17 @@ class Comparison(Generic[State]):
 
     def _pods(self, at: int) -> Mapping[Arm, int]:
         """Pods of each arm that had a request lately; at least one, as there is something to compare."""
-        found: dict[Arm, set[str]] = {"candidate": set(), "stable": set()}
-        oldest = self._windows[at].index - WITH_TRAFFIC
-        for index, pods in (*self._closed, *((w.index, w.pods) for w in self._windows[: at + 1])):
-            if index > oldest:
-                for arm, names in pods.items():
-                    found[arm] |= names
-        return {arm: max(1, len(pods)) for arm, pods in found.items()}
+        index = self._windows[at].index
+        return {
+            arm: max(1, sum(_any_within(windows, index - WITH_TRAFFIC, index) for windows in pods.values()))
+            for arm, pods in self._traffic.items()
+        }
+
+
+def _any_within(windows: Sequence[int], after: int, until: int) -> bool:
+    """Whether one of the windows, which rise, is above `after` and at most `until`."""
+    at = bisect_right(windows, until)
+    return at > 0 and windows[at - 1] > after
 
 
 def settle_together(comparisons: Sequence[tuple[Comparison[Any], float]]) -> None:

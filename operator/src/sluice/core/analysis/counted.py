@@ -8,7 +8,7 @@ from typing import Any
 
 from sluice.api.v1alpha1 import Check, LatencyCheck, OnFail, RateCheck
 from sluice.core.analysis.certificate import promotion_margin
-from sluice.core.analysis.comparison import ARMS, Arm, Comparison
+from sluice.core.analysis.comparison import ARMS, Arm, Comparison, Counts
 from sluice.core.analysis.counters import Delta
 from sluice.core.analysis.eprocess import MaximumTest
 from sluice.core.analysis.exposure import (
@@ -70,6 +70,8 @@ class Counted(ABC):
         self.observed: dict[Arm, float] = {"candidate": 0.0, "stable": 0.0}
         """Requests in its metric since the origin, also those that are left out."""
         self._presets: dict[Arm, MetricPreset] = {"candidate": preset, "stable": stable}
+        self._told_of: list[Counts | tuple[float, float]] | None = None
+        self._told = ""
 
     @abstractmethod
     def take(self, arm: Arm, deltas: list[Delta]) -> None:
@@ -90,9 +92,19 @@ class Counted(ABC):
         share: the largest that the candidate gets of the live requests before it gets all.
         """
 
-    @abstractmethod
     def told(self) -> str:
-        """What was counted and what is allowed, in words."""
+        """What was counted and what is allowed, in words. They are made when something was counted since the last ones:
+        a thousand rollouts are asked each second."""
+        counts = [
+            test.compared if isinstance(test, Comparison) else (test.requests, test.losses) for test in self._tests
+        ]
+        if counts != self._told_of:
+            self._told_of, self._told = counts, self._tell()
+        return self._told
+
+    @abstractmethod
+    def _tell(self) -> str:
+        """See told."""
 
     def waits(self) -> str:
         """Why what was observed says nothing yet, in words; empty if it does."""
@@ -212,7 +224,7 @@ class CountedErrors(Counted):
         spread = float(versus.pod_spread)
         self.comparison.begin(RateBets(phi, float(versus.ratio), float(versus.margin), spread, margin))
 
-    def told(self) -> str:
+    def _tell(self) -> str:
         """See Counted."""
         if self.comparison is not None:
             c = self.comparison.compared
@@ -330,7 +342,7 @@ class CountedLatency(Counted):
             )
         )
 
-    def told(self) -> str:
+    def _tell(self) -> str:
         """See Counted."""
         said = []
         if self._slo is not None and self.maximum is not None:

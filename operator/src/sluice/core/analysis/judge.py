@@ -317,6 +317,7 @@ class Judge:
         self.know_pods({**(stable_pods or {}), **pods}, addresses)
         at, chosen = now.timestamp(), self._chosen()
         scraped = {pod: self._legible(pod, t) for pod in pods if (t := self._sight.newest(pod, chosen)) is not None}
+        stable = self._stable_newest()
         known = self.known_until  # `up` alone says nothing about a pod's requests
         gateway = self._gateway if self.subject.rests_on_gateway else None
         unseen = gateway is not None and not gateway.seen(at)
@@ -333,27 +334,28 @@ class Judge:
             ),
             newest={pod: datetime.fromtimestamp(min(t, known), UTC) for pod, t in scraped.items() if known},
             scrape_interval=timedelta(seconds=max(sight.interval() for sight in sights)),
-            stable_newest=datetime.fromtimestamp(stable, UTC) if (stable := self._stable_newest()) else None,
+            stable_newest=datetime.fromtimestamp(stable, UTC) if stable else None,
             compares=bool(self._compared),
             requests=self._answered.since(stage_since.timestamp()),
-            checks=self._results(at, max(scraped.values(), default=None)),
+            checks=self._results(at, max(scraped.values(), default=None), stable),
             problem=problem or next((t.failure.message for t in self._thresholds.values() if t.failure), ""),
         )
 
-    def _results(self, at: float, newest: float | None) -> tuple[CheckResult, ...]:
+    def _results(self, at: float, newest: float | None, stable: float | None) -> tuple[CheckResult, ...]:
+        """newest, stable: times of the newest successful scrapes of the candidate and of stable, if there were any."""
         counted = {c.check.name: c for c in self._counted}
         return tuple(
-            self._result(counted[check.name], at, newest)
+            self._result(counted[check.name], at, newest, stable)
             if check.name in counted
             else self._thresholds[check.name].result(at, self._answered.first)
             for check in self.subject.checks
         )
 
-    def _result(self, counted: Counted, at: float, newest: float | None) -> CheckResult:
+    def _result(self, counted: Counted, at: float, newest: float | None, stable: float | None) -> CheckResult:
         check, limit, log_c = counted.check, self._limits[counted.check.name], counted.log_c
         failed, required = self._failed(counted), counted.required
         log_e = counted.peak if failed else counted.log_e
-        unknown = None if failed else self._unknown(counted, at, newest)
+        unknown = None if failed else self._unknown(counted, at, newest, stable)
         verdict = Verdict.CERTIFIED if log_c >= _CERTAIN else Verdict.UNDECIDED
         if failed or unknown:
             verdict = unknown.verdict if unknown else Verdict.FAIL
@@ -370,7 +372,7 @@ class Judge:
             lacks_stable=unknown is not None and unknown.of_stable,
         )
 
-    def _unknown(self, counted: Counted, at: float, newest: float | None) -> Failure | None:
+    def _unknown(self, counted: Counted, at: float, newest: float | None, stable: float | None) -> Failure | None:
         """Why the check cannot say anything now; None if it can."""
         if counted.fault:
             return Failure(Verdict.QUERY_ERROR, counted.fault)
@@ -385,7 +387,7 @@ class Judge:
         if at - known > fresh_for:
             failure = self._failures.get(HISTORY) or self._failures.get(UP) or self._failures.get(counted.metric)
             return failure or Failure(Verdict.NO_DATA, words or self._blindness(at, newest))
-        if counted.comparison is not None and (missing := self._stable_missing(counted, at)):
+        if counted.comparison is not None and (missing := self._stable_missing(counted, at, stable)):
             return Failure(Verdict.NO_DATA, missing, of_stable=True)
         first = self._answered.first
         patient = self._answered.total < NO_HISTOGRAM or first is None or at - first <= 2 * fresh_for
@@ -418,9 +420,9 @@ class Judge:
                     return f"{metric} of {pod} is no number (NaN or infinite)"
         return ""
 
-    def _stable_missing(self, counted: Counted, at: float) -> str:
-        """Why there is nothing to compare with; empty if there is."""
-        baseline, fresh_for, newest = self.subject.baseline, self._sight.fresh_for(), self._stable_newest()
+    def _stable_missing(self, counted: Counted, at: float, newest: float | None) -> str:
+        """Why there is nothing to compare with; empty if there is. newest: time of stable's last successful scrape."""
+        baseline, fresh_for = self.subject.baseline, self._sight.fresh_for()
         if newest is None:
             return f"no pod of stable ({baseline}) has been scraped successfully"
         if at - newest > fresh_for:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from math import isinf
 from typing import Final
 
@@ -30,7 +31,7 @@ def counted_by_gateway(check: Check) -> bool:
     return check.rate is not None and check.rate.source is CountedBy.GATEWAY
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Subject:
     """One rollout as far as evidence is concerned. Another subject needs another judge.
 
@@ -56,34 +57,34 @@ class Subject:
     gateway: GatewayCounts | str = UNASKED
     """Where the gateway keeps its own counts, or why those cannot be read."""
 
-    @property
+    @cached_property
     def gateway_counts(self) -> GatewayCounts | None:
         """The gateway's counts, if a check judges them and they can be read."""
         wanted = any(counted_by_gateway(check) for check in self.checks)
         return self.gateway if wanted and isinstance(self.gateway, GatewayCounts) else None
 
-    @property
+    @cached_property
     def rests_on_gateway(self) -> bool:
         """Whether the candidate may have weight only while the gateway's counts are seen."""
         return any(counted_by_gateway(check) and check.on_fail is not OnFail.REPORT for check in self.checks)
 
-    @property
+    @cached_property
     def deployment(self) -> str:
         """Name of the candidate's Deployment."""
         return f"{self.name}-{self.candidate}"
 
-    @property
+    @cached_property
     def baseline(self) -> str | None:
         """Name of stable's Deployment, if a check compares with it."""
         compares = any(compares_with_stable(check) for check in self.checks)
         return f"{self.name}-{self.stable}" if compares and self.stable else None
 
-    @property
+    @cached_property
     def baseline_preset(self) -> MetricPreset:
         """Where stable keeps its numbers."""
         return self.stable_preset or self.preset
 
-    @property
+    @cached_property
     def deployments(self) -> tuple[str, ...]:
         """Names of the Deployments whose samples are read, the candidate's first."""
         return (self.deployment, self.baseline) if self.baseline else (self.deployment,)

@@ -1,11 +1,11 @@
 """Which pods does the metrics store see, how fresh, and how often does it look? From raw samples of `up` alone."""
 
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, pairwise, takewhile
 from math import isnan, nan
-from statistics import median
 from typing import Final
 
 from sluice.core.analysis.saved import Saved
@@ -48,8 +48,8 @@ class Sight:
 
     known_since: float
     _pods: dict[str, dict[Target, _Scrapes]] = field(default_factory=dict)
-    _interval: float | None = None
-    """Kept until the next new sample."""
+    _gaps: list[float] = field(default_factory=list)
+    """Seconds between the kept samples of each target, sorted: their median is asked for each second."""
 
     def save(self) -> Saved:
         """All that it knows."""
@@ -72,6 +72,8 @@ class Sight:
             one = _Scrapes(first, None if isnan(earliest) else earliest, None if isnan(newest) else newest)
             one.samples.extend((time, bool(ok)) for time, ok in islice(samples, int(kept)))
             self._pods.setdefault(pod, {})[job, instance] = one
+            self._gaps += [later - earlier for (earlier, _), (later, _) in pairwise(one.samples)]
+        self._gaps.sort()
 
     def absorb(self, answer: Iterable[Series]) -> bool:
         """Takes samples of `up`; True if any was new."""
@@ -84,27 +86,26 @@ class Sight:
                     continue
                 news = True
                 success = value == 1
-                scrapes.samples.append((time, success))
+                self._keep(scrapes.samples, time, success)
                 if success:
                     scrapes.newest_success = time
                     if scrapes.first_success is None and time > self.known_since:
                         scrapes.first_success = time
-        if news:
-            self._interval = None
         return news
+
+    def _keep(self, samples: deque[tuple[float, bool]], time: float, success: bool) -> None:
+        if len(samples) == samples.maxlen:
+            del self._gaps[bisect_left(self._gaps, samples[1][0] - samples[0][0])]
+        if samples:
+            insort(self._gaps, time - samples[-1][0])
+        samples.append((time, success))
 
     def interval(self) -> float:
         """Scrape interval in seconds: the median distance between the kept samples of a target."""
-        if self._interval is not None:
-            return self._interval
-        gaps = [
-            later[0] - earlier[0]
-            for targets in self._pods.values()
-            for scrapes in targets.values()
-            for earlier, later in zip(scrapes.samples, list(scrapes.samples)[1:], strict=False)
-        ]
-        self._interval = median(gaps) if gaps else DEFAULT_INTERVAL
-        return self._interval
+        half, odd = divmod(len(self._gaps), 2)
+        if odd:
+            return self._gaps[half]
+        return (self._gaps[half - 1] + self._gaps[half]) / 2 if half else DEFAULT_INTERVAL
 
     def fresh_for(self) -> float:
         """Age in seconds up to which a sample is fresh."""
@@ -122,7 +123,11 @@ class Sight:
     def seen(self, pod: str, now: float, chosen: Mapping[str, Target]) -> bool:
         """Whether one target of the pod has at least two fresh successful scrapes."""
         oldest = now - self.fresh_for()
-        return any(sum(ok and t >= oldest for t, ok in s.samples) >= 2 for s in self._scrapes(pod, chosen))
+        for scrapes in self._scrapes(pod, chosen):
+            fresh = takewhile(lambda sample: sample[0] >= oldest, reversed(scrapes.samples))
+            if sum(success for _, success in fresh) >= 2:
+                return True
+        return False
 
     def sees_any(self, now: float) -> bool:
         """Whether any target at all has at least two fresh successful scrapes."""
