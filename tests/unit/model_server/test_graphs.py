@@ -344,6 +344,32 @@ def test_the_rows_that_a_graph_is_reviewed_with_are_the_probes_mixed():
     assert some_rows(manifest(), columns)[0].tolist() == [0.0, ""]
 
 
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [node("ReduceMean", "x", "m", axes=[0]), node("Sub", "x m", "d"), node("ReduceSum", "d", axes=[1])],
+        [node("CumSum", "x a", "c"), node("ReduceSum", "c", axes=[1])],
+        [node("ReduceMax", "x", "h", axes=[0, 1]), node("ReduceSum", "x", "s", axes=[1]), node("Div", "s h")],
+    ],
+)
+def test_a_row_that_is_answered_with_others_in_it_is_refused(nodes, tmp_path):
+    with pytest.raises(UntrustedModel, match="every row must be answered by itself"):
+        serve(graph(nodes, opset=11, stored=[whole("a", [0], [])]), tmp_path, probe=[[1.0, 2.0, 3.0, 4.0]])
+
+
+def test_a_label_that_depends_on_other_rows_is_refused_though_the_probabilities_do_not(tmp_path):
+    nodes = [
+        node("Softmax", "x", "p", axis=1),
+        node("CumSum", "p a", "c"),
+        node("Floor", "c", "f"),
+        node("ArgMax", "f", "y", axis=1, keepdims=0),
+    ]
+    outputs = [("y", TensorProto.INT64), ("p", TensorProto.FLOAT)]
+    model = graph(nodes, opset=13, outputs=outputs, stored=[whole("a", [0], [])])
+    with pytest.raises(UntrustedModel, match="every row must be answered by itself"):
+        serve(model, tmp_path, classes=[0, 1, 2, 3], probe=[[1.0, 2.0, 3.0, 0.0]])
+
+
 def test_a_graph_says_something_of_missing_values_or_gets_none():
     assert not handles_missing(tree().graph)
     assert not handles_missing(tree(nodes_missing_value_tracks_true=[0, 0, 0]).graph)
