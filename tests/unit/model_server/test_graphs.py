@@ -245,6 +245,12 @@ def test_a_matrix_beside_another_takes_its_columns_in_order():
     assert [given.places for given in inputs] == [(0, 1, 2, 3), (4, 5)]
     assert [column.name for column in columns] == ["x0", "x1", "x2", "x3", "text0", "text1"]
     assert [column.datatype for column in columns] == ["FP32"] * 4 + ["BYTES"] * 2
+    named = [{"name": name} for name in ("text", "b", "c", "d")] + [
+        {"name": n, "datatype": "BYTES"} for n in ("x", "e")
+    ]
+    inputs, columns = inputs_of(model.graph, manifest(columns=named))  # by position, whatever they are called
+    assert [given.places for given in inputs] == [(0, 1, 2, 3), (4, 5)]
+    assert [column.name for column in columns] == ["text", "b", "c", "d", "x", "e"]
 
 
 @pytest.mark.parametrize(
@@ -507,6 +513,10 @@ def test_the_commands_take_an_onnx_file(flight_graph, tmp_path):
     pushed = run("push", folder, tmp_path / "store" / "42")
     assert packing.stdout.strip() in pushed.stdout
     assert (tmp_path / "store" / "42" / "model.onnx").read_bytes() == (folder / "model.onnx").read_bytes()
+    digest, uri = packing.stdout.strip(), f"file://{tmp_path}/store/42/manifest.json"
+    fetched = run("fetch", "--uri", uri, "--digest", digest, "--into", tmp_path / "fetched")
+    assert fetched.exit_code == 0, fetched.stderr
+    assert run("verify", tmp_path / "fetched", "--digest", digest).exit_code == 0
     missing = run("pack", tmp_path / "none.onnx", "--to", tmp_path / "m" / "1")
     assert (missing.exit_code, "none.onnx: cannot be read" in missing.stderr) == (1, True)
 

@@ -63,13 +63,15 @@ def inputs_of(graph: GraphProto, manifest: Manifest) -> tuple[tuple[Input, ...],
     read = [(value.name, *_rows(value)) for value in values]
     demand(sum(width for _, _, width in read) <= MAX_COLUMNS, f"takes more than {MAX_COLUMNS} columns")
     own = tuple(_columns(read))
-    columns = _agreed(own, manifest, by_name=all(width == 1 for _, _, width in read) and len(read) > 1)
+    demand(len({column.name for column in own}) == len(own), "has inputs whose columns would have one name")
+    by_name = len(read) > 1 and all(width == 1 for _, _, width in read)
+    columns = _agreed(own, manifest, by_name=by_name)
     position = {column.name: place for place, column in enumerate(columns)}
     inputs, first = [], 0
     for name, element, width in read:
         datatype, form = _DATATYPES[element]
-        places = (position[name],) if name in position and len(read) > 1 and width == 1 else range(first, first + width)
-        inputs.append(Input(name, datatype, np.dtype(form), tuple(places)))
+        places = (position[name],) if by_name else tuple(range(first, first + width))
+        inputs.append(Input(name, datatype, np.dtype(form), places))
         first += width
     return tuple(inputs), columns
 
