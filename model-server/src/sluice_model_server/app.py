@@ -75,12 +75,16 @@ class ModelApp:
         self._pages: dict[str, Callable[[], Answer]] = {"/v2": lambda: Answer(200, v2_response.server_metadata())}
         if model is not None:
 
+            observer = metrics.watch(model.profile, model.predictor.classes)
+
             def predict(rows: Matrix) -> Prediction:
                 metrics.predicted(len(rows))
-                return model.predictor.predict(rows)
+                prediction = model.predictor.predict(rows)
+                observer.observe(rows, prediction)
+                return prediction
 
             self._batcher = Batcher(predict, wait_seconds=settings.batch_wait_seconds)
-            self._observer = metrics.watch(model.profile, model.predictor.classes)
+            self._observer = observer
             self._add_pages_of(model)
 
     def _add_pages_of(self, model: ServedModel) -> None:
@@ -193,7 +197,6 @@ class ModelApp:
             self._observer.observe(request.rows, None)
             _log.error("the model failed on a request", error_type=type(error).__name__, where=where(error))
             return answers.failure(500, f"the model failed on this request ({type(error).__name__})")
-        self._observer.observe(request.rows, prediction)
         request_id = (
             request.id
             or headers.get(REQUEST_ID_HEADER, b"").decode("latin-1")

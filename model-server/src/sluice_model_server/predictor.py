@@ -1,8 +1,7 @@
 """What does the model answer to a matrix of rows?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +18,7 @@ _FLOAT64_MAX: Final = float(np.finfo(np.float64).max)
 _FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """label: one value per row. probability: rows x classes, in the order of `classes`; None without probabilities."""
 
     label: Matrix
@@ -44,19 +42,18 @@ class Predictor:
         self.columns = _columns(model, manifest)
         self.numeric = tuple(column.datatype != "BYTES" for column in self.columns)
         self.all_numeric = all(self.numeric)
+        self.all_text = not any(self.numeric)
         self.classes: tuple[Any, ...] | None = None
         self._class_values: Matrix | None = None
         if hasattr(model, "predict_proba") and isinstance(getattr(model, "classes_", None), np.ndarray):
             self._class_values = model.classes_
             self._rule = label_rule(model)
             self.classes = tuple(model.classes_.tolist())
+        self.outputs = (LABEL,) if self.classes is None else (LABEL, PROBABILITY)
+        """Names of what it answers, in the order in which that is sent."""
         self.accepts_missing = False
-        self.largest = _FLOAT64_MAX
-
-    @property
-    def largest_square(self) -> float:
-        """The square of `largest` as far as a float can say it."""
-        return _FLOAT64_MAX if self.largest > _FLOAT32_MAX else _FLOAT32_MAX**2
+        self.largest = self.largest_square = _FLOAT64_MAX
+        """The largest number that it takes, and its square as far as a float can say it."""
 
     @property
     def path(self) -> str:
@@ -103,7 +100,7 @@ class Predictor:
             raise ModelBroken("the model answers its probe without one finite answer per row")
         self.accepts_missing = self._takes(self._everywhere(None, probe[0]))
         if any(self.numeric) and not self._takes(self._everywhere(2 * _FLOAT32_MAX, probe[0])):
-            self.largest = _FLOAT32_MAX
+            self.largest, self.largest_square = _FLOAT32_MAX, _FLOAT32_MAX**2
         return answer
 
     def _everywhere(self, value: float | None, row: Sequence[Any]) -> Matrix:

@@ -53,13 +53,12 @@ def inference(
 
     Returns the body, and the length of its JSON where binary tensors stand behind it, else None.
     """
-    values = {LABEL: prediction.label, PROBABILITY: prediction.probability}
     behind: list[bytes] = []
-    tensors = [
-        _binary_tensor(output.name, array, behind) if output.binary else _tensor(output.name, array)
-        for output in outputs
-        if (array := values[output.name]) is not None
-    ]
+    tensors = []
+    for name, binary in outputs:
+        array = prediction.label if name == LABEL else prediction.probability
+        if array is not None:
+            tensors.append(_binary_tensor(name, array, behind) if binary else _tensor(name, array))
     text = orjson.dumps(
         {
             "model_name": model.manifest.name,
@@ -72,7 +71,8 @@ def inference(
 
 
 def _tensor(name: str, array: npt.NDArray[Any]) -> dict[str, Any]:
-    return {"name": name, "datatype": datatype_of(array), "shape": list(array.shape), "data": array.ravel().tolist()}
+    flat = array if array.ndim == 1 else array.ravel()
+    return {"name": name, "datatype": datatype_of(array), "shape": array.shape, "data": flat.tolist()}
 
 
 def _binary_tensor(name: str, array: npt.NDArray[Any], behind: list[bytes]) -> dict[str, Any]:

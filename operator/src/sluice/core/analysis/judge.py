@@ -80,6 +80,8 @@ class Judge:
             if check.prometheus is not None
         }
         self._limits = limits_of(subject.checks, subject.alpha)
+        self._fails_at = {check: log(limit) for check, limit in self._limits.items()}
+        """ln of the limits."""
         compared = tuple(c.stable_metric for c in self._counted if c.comparison is not None)
         counts = subject.gateway_counts
         self._addresses = Addresses()
@@ -295,7 +297,7 @@ class Judge:
         return any(c.check.on_fail is OnFail.ROLLBACK and self._failed(c) for c in self._counted)
 
     def _failed(self, counted: Counted) -> bool:
-        return counted.peak >= log(self._limits[counted.check.name])
+        return counted.peak >= self._fails_at[counted.check.name]
 
     def know_pods(self, pods: Mapping[str, datetime], addresses: Mapping[str, str] | None = None) -> None:
         """Notes when pods of both revisions started, and their addresses; what is gone stays known."""
