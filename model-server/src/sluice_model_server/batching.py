@@ -6,7 +6,7 @@ predicted in the next turn; under load the batches grow by themselves, up to MAX
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import accumulate, takewhile
 from typing import Any, Final, NamedTuple
 
@@ -31,15 +31,29 @@ class Batcher:
     predict: answers a matrix of rows; called in the event loop's thread.
     wait_seconds: how long the first request of a batch waits for others, unless MAX_ROWS are there before; 0 (only
         what came in the same turn) fits models that answer within a millisecond.
+    known: all requests that have arrived, also those of this turn that nothing was done for yet.
     """
 
-    def __init__(self, predict: Callable[[npt.NDArray[Any]], Prediction], *, wait_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        predict: Callable[[npt.NDArray[Any]], Prediction],
+        *,
+        wait_seconds: float = 0.0,
+        known: Collection[object] = (),
+    ) -> None:
         self._predict = predict
         self._wait_seconds = wait_seconds
+        self._known = known
         self._waiting: list[_Waiting] = []
         self._rows = 0
         self._timer: asyncio.Handle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def answer(self, rows: npt.NDArray[Any]) -> Prediction:
+        """As `ask`, and at once where there is nobody to share a call with."""
+        if len(self._known) == 1 and not self._wait_seconds:
+            return self._predict(rows)
+        return await self.ask(rows)
 
     def ask(self, rows: npt.NDArray[Any]) -> asyncio.Future[Prediction]:
         """The prediction of these rows. It fails with what the model raises on these rows, never on another request's.

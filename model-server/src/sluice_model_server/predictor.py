@@ -49,11 +49,13 @@ class Predictor:
             self._class_values = model.classes_
             self._rule = label_rule(model)
             self.classes = tuple(model.classes_.tolist())
-        self.outputs = (LABEL,) if self.classes is None else (LABEL, PROBABILITY)
-        """Names of what it answers, in the order in which that is sent."""
         self.accepts_missing = False
-        self.largest = self.largest_square = _FLOAT64_MAX
-        """The largest number that it takes, and its square as far as a float can say it."""
+        self.largest = _FLOAT64_MAX
+
+    @property
+    def largest_square(self) -> float:
+        """The square of `largest` as far as a float can say it."""
+        return _FLOAT64_MAX if self.largest > _FLOAT32_MAX else _FLOAT32_MAX**2
 
     @property
     def path(self) -> str:
@@ -100,7 +102,7 @@ class Predictor:
             raise ModelBroken("the model answers its probe without one finite answer per row")
         self.accepts_missing = self._takes(self._everywhere(None, probe[0]))
         if any(self.numeric) and not self._takes(self._everywhere(2 * _FLOAT32_MAX, probe[0])):
-            self.largest, self.largest_square = _FLOAT32_MAX, _FLOAT32_MAX**2
+            self.largest = _FLOAT32_MAX
         return answer
 
     def _everywhere(self, value: float | None, row: Sequence[Any]) -> Matrix:

@@ -1,14 +1,15 @@
 """What does an Open Inference Protocol V2 request ask of this model?"""
 
 from functools import cache
-from typing import Any, NamedTuple
+from math import hypot
+from typing import Annotated, Any, Literal, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import orjson
 
 from sluice_model_server.binary import BinarySection, split
-from sluice_model_server.datatypes import DATATYPES
 from sluice_model_server.errors import RequestError
 from sluice_model_server.manifest import Column
 from sluice_model_server.predictor import LABEL, PROBABILITY, Predictor
@@ -17,8 +18,6 @@ from sluice_model_server.tensors import MAX_DIMENSIONS, check_parameters, read_t
 MAX_ID_LENGTH = 256
 NO_LIMIT = 1 << 31
 """More rows than a shape can say."""
-_USUAL = DATATYPES["FP64"]
-_TENSOR = ("name", "datatype", "shape", "data")
 
 
 class RequestedOutput(NamedTuple):
@@ -45,13 +44,13 @@ def parse_request(
     tensor [rows, columns] or one tensor [rows] or [rows, 1] per column, found by name.
     Raises RequestError 400, or 413 above `max_rows` rows.
     """
+    if json_length is None and (usual := _usual(body, predictor, max_rows)) is not None:
+        return usual
     text, section = (body, None) if json_length is None else split(body, json_length)
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise RequestError(400, f"the body is no JSON: {error}") from None
-    if section is None and (usual := _usual(document, predictor, max_rows)) is not None:
-        return usual
     if type(document) is not dict:
         raise RequestError(400, "the body must be a JSON object with inputs")
     identity = document.get("id")
@@ -72,36 +71,43 @@ def parse_request(
     return InferenceRequest(identity, rows, outputs)
 
 
-def _usual(document: Any, predictor: Predictor, max_rows: int) -> InferenceRequest | None:
-    """What nearly all requests are, read in two thirds of the time: one FP64 tensor [rows, columns] of a numeric model,
-    flat, and nothing else asked. None for anything else and for anything wrong, which `parse_request` tells apart.
-    """
+class _Tensor(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    shape: tuple[Annotated[int, msgspec.Meta(ge=1)], Annotated[int, msgspec.Meta(ge=2)]]
+    datatype: Literal["FP64"]
+    data: list[float]
+
+
+class _Usual(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """What nearly all requests are: one FP64 tensor [rows, columns], flat, and nothing else asked."""
+
+    inputs: tuple[_Tensor]
+    id: Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)] | None = None
+
+
+_decode_usual = msgspec.json.Decoder(_Usual).decode
+
+
+def _usual(body: bytes, predictor: Predictor, max_rows: int) -> InferenceRequest | None:
+    """A usual request to a numeric model, read in half of the time. None for anything else and for anything wrong,
+    which `parse_request` tells apart."""
     try:
-        (tensor,) = document["inputs"]
-        name, datatype, shape, data = tensor["name"], tensor["datatype"], tensor["shape"], tensor["data"]
-        rows, width = shape
-        identity = document.get("id")
-        if len(tensor) > len(_TENSOR) or len(document) > 1 + (identity is not None) or datatype != _USUAL.name:
-            return None
-        if type(name) is not str or not name or type(rows) is not int or type(width) is not int:
-            return None
-        if identity is not None and (type(identity) is not str or len(identity) > MAX_ID_LENGTH):
-            return None
-        if not 0 < rows <= max_rows or not 1 < width == len(predictor.columns) or len(data) != rows * width:
-            return None
-        if not predictor.all_numeric or type(data) is not list or not _USUAL.json_types.issuperset(map(type, data)):
-            return None
-        values = _USUAL.array(data).reshape(rows, width)
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        request = _decode_usual(body)
+    except msgspec.MsgspecError:
         return None
-    if not np.vdot(values, values) <= predictor.largest_square:
+    (tensor,) = request.inputs
+    (rows, width), data = tensor.shape, tensor.data
+    if not predictor.all_numeric or width != len(predictor.columns) or len(data) != rows * width or rows > max_rows:
         return None
-    return InferenceRequest(identity, values, _all(predictor.outputs, binary=False))
+    if hypot(*data) > predictor.largest:  # at least as large as each of them
+        return None
+    values = np.fromiter(data, np.float64, len(data)).reshape(rows, width)
+    return InferenceRequest(request.id, values, _all(output_names(predictor), binary=False))
 
 
 def output_names(predictor: Predictor) -> tuple[str, ...]:
     """What this model can be asked for, in the order in which it is sent by default."""
-    return predictor.outputs
+    return (LABEL,) if predictor.classes is None else (LABEL, PROBABILITY)
 
 
 def _is_matrix(inputs: list[Any], columns: tuple[Column, ...]) -> bool:

@@ -37,5 +37,5 @@ class NoMetrics(Metrics):
 
 
 if __name__ == "__main__":
-    serve.Metrics = NoMetrics  # type: ignore[misc]
+    setattr(serve, "Metrics", NoMetrics)  # noqa: B010 - whose name there is not exported
     serve.serve(Path(sys.argv[1]), int(sys.argv[2]), Settings())
