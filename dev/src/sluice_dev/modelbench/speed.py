@@ -93,15 +93,15 @@ def _install(name: str, checkout: Path, console: Console) -> Path:
     environment = checkout / "build" / "comparators" / name
     if not (environment / "bin" / "python").exists():
         console.print(f"installing {name} into build/comparators/{name}", highlight=False)
-        uv = shutil.which("uv") or str(checkout / "build" / "uv" / "bin" / "uv")
-        own = ("--package", "sluice-model-server", "--no-dev", "--compile-bytecode")
-        which = own if name == OWN else ("--project", str(checkout / "dev" / "comparators" / name))
-        subprocess.run(
-            [uv, "sync", *which, "--frozen", "--quiet"],
-            check=True,
-            cwd=checkout,
-            env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(environment)},
-        )
+    uv = shutil.which("uv") or str(checkout / "build" / "uv" / "bin" / "uv")
+    own = ("--package", "sluice-model-server", "--no-dev", "--compile-bytecode")
+    which = own if name == OWN else ("--project", str(checkout / "dev" / "comparators" / name))
+    subprocess.run(  # also where it is there already: its lock file may have changed
+        [uv, "sync", *which, "--frozen", "--quiet"],
+        check=True,
+        cwd=checkout,
+        env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(environment)},
+    )
     return environment
 
 
