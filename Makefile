@@ -9,6 +9,10 @@ unexport PYTHONDONTWRITEBYTECODE
 UV_VERSION := 0.13.9
 # The uv on PATH, else one of our own in build/uv.
 UV := $(or $(shell command -v uv),build/uv/bin/uv)
+# The distribution's own Python where it is new enough: the images' base has the same, and it is built with optimisation.
+ifndef UV_PYTHON
+export UV_PYTHON := $(shell /usr/bin/python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo /usr/bin/python3 || echo python3)
+endif
 ENV := .venv/.synced
 PYTHON := .venv/bin/python
 RUN := $(UV) run --no-sync
