@@ -34,9 +34,7 @@ URGENT_RETRY: Final = timedelta(milliseconds=200)
 """Taking traffic back is tried again at this pace, however often it failed: no backoff while users get bad answers."""
 
 Refusals = dict[tuple[str, str], Refusal]
-_Watched = tuple[
-    tuple[str, datetime, str], tuple[MetricPreset, MetricPreset | None], Spec, tuple[GatewayFacts, ...]
-]
+_Watched = tuple[tuple[str, datetime, str], tuple[MetricPreset, MetricPreset | None], Spec, tuple[GatewayFacts, ...]]
 
 
 class Gather(Protocol):

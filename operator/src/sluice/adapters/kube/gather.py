@@ -41,7 +41,7 @@ def gather(
     """
     metadata, identity = resource["metadata"], reading(resource, _identity)
     owned = [store.owned(kind, identity.namespace, identity.name) for kind in _OWNED]
-    spec, problem = reading(resource, _spec)
+    spec, problem = reading(resource.get("spec") or {}, _spec)
     route = store.get("HTTPRoute", identity.namespace, identity.name)
     service = store.get("Service", identity.namespace, identity.name)
     budget = store.get("PodDisruptionBudget", identity.namespace, identity.name)
@@ -79,9 +79,9 @@ def _identity(resource: Object) -> Identity:
     )
 
 
-def _spec(resource: Object) -> tuple[Spec | None, str]:
+def _spec(said: Object) -> tuple[Spec | None, str]:
     try:
-        return Spec.model_validate(resource.get("spec") or {}), ""
+        return Spec.model_validate(said), ""
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in ("spec", *first["loc"]))
