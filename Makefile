@@ -56,7 +56,7 @@ lint: $(ENV)  ## Formatting, lints, types, import contracts.
 
 .PHONY: test-unit
 test-unit: $(ENV)  ## Unit tests; fails below the coverage of pyproject.toml, and when a generated file is stale.
-	$(RUN) pytest tests/unit -n 3 --dist worksteal --cov --cov-report=term:skip-covered --durations=5
+	$(RUN) pytest tests/unit -n 2 --dist worksteal --cov --cov-report=term:skip-covered --durations=5
 
 .PHONY: test-simulation
 test-simulation: $(ENV)  ## 500 simulated worlds and the planted bugs.
