@@ -5,7 +5,7 @@ import random as stdlib_random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.core.analysis.counters import BornAtZero, Counters
+from sluice.core.analysis.counters import BornAtZero, Counters, Delta
 from sluice.core.metrics import Series
 
 
@@ -48,6 +48,67 @@ def test_two_prometheus_whose_clocks_differ_count_everything_once() -> None:
 def test_a_restart_is_a_reset_also_right_after_the_last_scrape() -> None:
     assert amounts(Counters(), series((10, 500), (12, 249))) == [(10, 0), (12, 249)]
     assert amounts(Counters(), series((10, 500), (80, 499))) == [(10, 0), (80, 499)]
+
+
+def by_code(deltas: list[Delta]) -> list[tuple[float, str, float]]:
+    return [(delta.time, delta.labels["code"], delta.amount) for delta in deltas]
+
+
+def pair(*scrapes: tuple[float, float, float], pod: str = "p") -> list[Series]:
+    """Scrapes of a pod: (time, successes, failures)."""
+    return [
+        series(*((time, ok) for time, ok, _ in scrapes), pod=pod, code="200"),
+        series(*((time, failed) for time, _, failed in scrapes), pod=pod, code="500"),
+    ]
+
+
+def test_what_looks_like_another_clock_is_left_out_with_all_its_series() -> None:
+    """A short life before: the successes alone could be told late, the failures alone would be a restart. Counting the
+    failures without the successes was evidence for a rollback."""
+    counters = Counters()
+    counters.absorb(pair((0, 800, 8)), born(True))
+    assert by_code(counters.absorb(pair((30, 600, 3)), born(True))) == []
+    assert by_code(counters.absorb(pair((60, 1200, 9)), born(True))) == [(60, "200", 400), (60, "500", 1)]
+
+
+def test_where_one_series_fell_and_all_together_did_not_nothing_is_counted_once() -> None:
+    counters = Counters()
+    counters.absorb(pair((0, 500, 8)), born(True))
+    told = counters.absorb(pair((30, 600, 3), (60, 1200, 9)), born(True))
+    assert by_code(told) == [(30, "200", 0), (30, "500", 0), (60, "200", 600), (60, "500", 6)]
+
+
+def test_a_process_that_began_again_counts_all_that_it_tells() -> None:
+    counters = Counters()
+    counters.absorb(pair((0, 8000, 80)), born(False))
+    assert by_code(counters.absorb(pair((30, 600, 3)), born(False))) == [(30, "200", 600), (30, "500", 3)]
+
+
+def test_a_series_that_was_away_when_its_process_began_again_counts_in_full_also_in_a_later_answer() -> None:
+    """One failure in the life before, one in this: the same number is another failure."""
+    for cut in (True, False):
+        counters = Counters()
+        counters.absorb(pair((0, 8000, 1)), born(False))
+        answers = [[series((30, 600), code="200")], pair((60, 1200, 1))]
+        if not cut:
+            answers = [[series((30, 600), (60, 1200), code="200"), series((60, 1), code="500")]]
+        told = [entry for answer in answers for entry in by_code(counters.absorb(answer, born(False)))]
+        assert told == [(30, "200", 600), (60, "200", 600), (60, "500", 1)]
+
+
+def test_it_is_known_after_a_restart_of_the_operator_which_process_began_again() -> None:
+    counters, another = Counters(), Counters()
+    counters.absorb(pair((0, 8000, 1)), born(False))
+    counters.absorb([series((30, 600), code="200")], born(False))
+    another.restore(counters.save())
+    assert by_code(another.absorb(pair((60, 1200, 1)), born(False))) == [(60, "200", 600), (60, "500", 1)]
+
+
+def test_another_pod_goes_on_while_one_begins_again() -> None:
+    counters = Counters()
+    counters.absorb([*pair((0, 8000, 80)), *pair((0, 900, 9), pod="q")], born(False))
+    told = counters.absorb([*pair((30, 600, 3)), *pair((30, 1500, 12), pod="q")], born(False))
+    assert [delta.amount for delta in told if delta.labels["pod"] == "q"] == [600, 3]
 
 
 def test_an_overlap_of_two_answers_counts_once() -> None:
