@@ -2,6 +2,7 @@
 
 import random as stdlib_random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,20 +63,39 @@ def pair(*scrapes: tuple[float, float, float], pod: str = "p") -> list[Series]:
     ]
 
 
-def test_what_looks_like_another_clock_is_left_out_with_all_its_series() -> None:
-    """A short life before: the successes alone could be told late, the failures alone would be a restart. Counting the
-    failures without the successes was evidence for a rollback."""
+def test_another_clock_is_left_out_with_all_series_also_with_those_that_fell_far() -> None:
+    """Few failures fall to less than half within seconds. By themselves they would be a restart, and counted again."""
+    counters = Counters()
+    counters.absorb(pair((0, 8000, 3)), born(False))
+    assert by_code(counters.absorb(pair((5, 7960, 1)), born(False))) == []
+    assert by_code(counters.absorb(pair((10, 8100, 4)), born(False))) == [(10, "200", 100), (10, "500", 1)]
+    assert counters.backwards == 2
+
+
+@pytest.mark.parametrize("second", [(30, 600, 3), (30, 900, 3), (30, 600, 9)])
+def test_a_scrape_after_a_short_life_that_may_be_another_process_is_a_baseline(
+    second: tuple[float, float, float],
+) -> None:
+    """The successes alone could be told late, the failures alone would be a restart, or the other way round: counting
+    3 failures of no success was evidence for a rollback. So were 40 successes and 16 failures more than in the life
+    before, which are no counts at all."""
     counters = Counters()
     counters.absorb(pair((0, 800, 8)), born(True))
-    assert by_code(counters.absorb(pair((30, 600, 3)), born(True))) == []
-    assert by_code(counters.absorb(pair((60, 1200, 9)), born(True))) == [(60, "200", 400), (60, "500", 1)]
+    told = counters.absorb(pair(second, (60, 1500, 12)), born(True))
+    _, ok, failed = second
+    assert by_code(told) == [(30, "200", 0), (30, "500", 0), (60, "200", 1500 - ok), (60, "500", 12 - failed)]
 
 
-def test_where_one_series_fell_and_all_together_did_not_nothing_is_counted_once() -> None:
+def test_a_process_that_did_more_than_the_one_before_is_another_one_however_long_nobody_looked() -> None:
     counters = Counters()
     counters.absorb(pair((0, 500, 8)), born(True))
-    told = counters.absorb(pair((30, 600, 3), (60, 1200, 9)), born(True))
-    assert by_code(told) == [(30, "200", 0), (30, "500", 0), (60, "200", 600), (60, "500", 6)]
+    assert by_code(counters.absorb(pair((90, 600, 3)), born(True))) == [(90, "200", 0), (90, "500", 0)]
+
+
+def test_an_old_process_that_falls_below_half_began_again_also_right_after_its_last_scrape() -> None:
+    counters = Counters()
+    counters.absorb(pair((0, 60, 1), (200, 8000, 80)), born(True))
+    assert by_code(counters.absorb(pair((230, 600, 3)), born(True))) == [(230, "200", 600), (230, "500", 3)]
 
 
 def test_a_process_that_began_again_counts_all_that_it_tells() -> None:

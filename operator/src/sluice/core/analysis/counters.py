@@ -6,7 +6,8 @@ The rules, each of them a test:
   the one that is ahead counts. Taken for a reset it would count everything again, each time that the two take turns;
 - a process begins again with all of its series. What its successes and its failures tell must be the same: where 800
   and 8 are followed by 600 and 3, 3 failures of no success would be evidence enough for a rollback (with containers
-  that restart each two minutes 15% of equal candidates were failed within two hours);
+  that restart each two minutes 15% of equal candidates were failed within two hours). Where a process that is young
+  falls and nobody can tell what it is, that scrape counts nothing, and the next one is compared with it;
 - a series that was not there when its process began again begins at 0 when it returns;
 - only samples newer than the last used one count, so answers may overlap;
 - a series that is new to us began at 0 where its target was scraped successfully before without it, or where the pod
@@ -51,6 +52,8 @@ SKEW_SECONDS: Final = 60.0
 once more."""
 SKEW_PART: Final = 0.5
 """A fall to no less than this part of the value before, within SKEW_SECONDS, is no restart."""
+YOUNG_SECONDS: Final = SKEW_SECONDS / SKEW_PART
+"""A process that counted for less may be followed by one that does half as much within SKEW_SECONDS."""
 
 
 Process = Hashable
@@ -64,16 +67,16 @@ def pod_of(series: Series) -> Process:
 
 @dataclass(frozen=True, slots=True)
 class _Fates:
-    """What happened to a process. older: times of scrapes that another Prometheus tells late. unclear: of scrapes in
-    which some series fell and all together did not. restarts: since when it is another process, rising."""
+    """What happened to a process. older: times of scrapes that another Prometheus tells late. unclear: of scrapes that
+    may be of another process, or not. restarts: since when it is another one, rising."""
 
+    restarts: tuple[float, ...]
     older: Set[float] = frozenset()
     unclear: Set[float] = frozenset()
-    restarts: tuple[float, ...] = ()
 
     def began_between(self, before: float, time: float) -> bool:
         """Whether a process that counted at `before` was gone already when it was scraped last before `time`."""
-        return bool(self.restarts) and any(before < began < time for began in self.restarts)
+        return before < self.restarts[-1] and any(before < began < time for began in self.restarts)
 
 
 BornAtZero = Callable[[str, Target, float], bool]
@@ -92,7 +95,7 @@ class Counters:
     """Which series begin again together. Only those of pods can be saved."""
     _last: dict[SeriesKey, tuple[float, float]] = field(default_factory=dict)
     _began: dict[Process, float] = field(default_factory=dict)
-    """When a process was first seen to have begun again."""
+    """When a process was first seen that is known to have begun shortly before; -inf for one that may be old."""
     _newest: dict[str, float] = field(default_factory=dict)
     """Per pod the time of its newest sample, whatever its value."""
     _illegible: dict[str, dict[SeriesKey, tuple[float, float]]] = field(default_factory=dict)
@@ -143,40 +146,46 @@ class Counters:
                 processes.setdefault(self.process_of(one), {})[tuple(sorted(one.labels.items()))] = one
         deltas: list[Delta] = []
         for process, own in processes.items():
-            fates = self._fates(process, own)
+            fates = self._fates(process, own, born_at_zero)
             for key, one in own.items():
                 deltas.extend(self._differences(key, one, fates, born_at_zero))
         return sorted(deltas, key=lambda delta: delta.time)
 
-    def _fates(self, process: Process, own: Mapping[SeriesKey, Series]) -> _Fates:
+    def _fates(self, process: Process, own: Mapping[SeriesKey, Series], born_at_zero: BornAtZero) -> _Fates:
         """What the falls of a process' series mean, all of them seen together."""
         began = self._began.get(process)
-        restarts = () if began is None else (began,)
+        if began is None:
+            first = next(iter(own.values()))
+            time = first.points[0][0]
+            born = born_at_zero(first.labels.get("pod", ""), target_of(first), time)
+            began = self._began[process] = time if born else -inf
         if not any(_falls(one, self._last.get(key)) for key, one in own.items()):
-            return _Fates(restarts=restarts)
+            return _Fates((began,))
         known = {key: last for key in own if (last := self._last.get(key)) is not None}
         scrapes: dict[float, dict[SeriesKey, float]] = defaultdict(dict)
         for key, one in own.items():
             for time, value in one.points:
                 if isfinite(value) and (key not in known or time > known[key][0]):
                     scrapes[time][key] = value
-        older, unclear = set(), set()
+        older: set[float] = set()
+        unclear: set[float] = set()
+        restarts: tuple[float, ...] = (began,)
         for time in sorted(scrapes):
             now = scrapes[time]
-            same = [key for key in now if key in known and (not restarts or known[key][0] >= restarts[-1])]
+            same = [key for key in now if key in known and known[key][0] >= restarts[-1]]
             if any(now[key] < known[key][1] for key in same):
-                before, after = sum(known[key][1] for key in same), sum(now[key] for key in same)
-                if after >= before:
-                    unclear.add(time)
-                elif _skewed((max(known[key][0] for key in same), before), time, after):
+                last = max(known[key][0] for key in same), sum(known[key][1] for key in same)
+                total = sum(now[key] for key in same)
+                told_late = total < last[1] and _skewed(last, time, total)
+                if told_late and last[0] - restarts[-1] >= YOUNG_SECONDS:
                     older.add(time)
                     continue
-                else:
-                    restarts = (*restarts, time)
+                if told_late or total >= last[1]:
+                    unclear.add(time)
+                restarts = (*restarts, time)
             known |= {key: (time, value) for key, value in now.items()}
-        if restarts:
-            self._began[process] = restarts[-1]
-        return _Fates(older, unclear, restarts)
+        self._began[process] = restarts[-1]
+        return _Fates(restarts, older, unclear)
 
     def _differences(self, key: SeriesKey, series: Series, fates: _Fates, born_at_zero: BornAtZero) -> Iterable[Delta]:
         pod, target = series.labels.get("pod", ""), target_of(series)
