@@ -178,8 +178,10 @@ class Judge:
         if not self._is_gateways(metric):
             answer = self._of_users(answer)
         deltas = self._deltas(metric, answer)
-        candidate = [delta for delta in deltas if self._is_candidates(delta.labels.get("pod", ""))]
-        stable = [delta for delta in deltas if not self._is_candidates(delta.labels.get("pod", ""))]
+        candidate: list[Delta] = []
+        stable: list[Delta] = []
+        for delta in deltas:
+            (candidate if self._is_candidates(delta.labels.get("pod", "")) else stable).append(delta)
         for counted in self._counted:
             if counted.metric == metric:
                 counted.take("candidate", candidate)
