@@ -9,6 +9,10 @@ unexport PYTHONDONTWRITEBYTECODE
 UV_VERSION := 0.13.9
 # The uv on PATH, else one of our own in build/uv.
 UV := $(or $(shell command -v uv),build/uv/bin/uv)
+# The distribution's own Python where it is new enough: the images' base has the same, and it is built with optimisation.
+ifndef UV_PYTHON
+export UV_PYTHON := $(shell /usr/bin/python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo /usr/bin/python3 || echo python3)
+endif
 ENV := .venv/.synced
 PYTHON := .venv/bin/python
 RUN := $(UV) run --no-sync
@@ -52,7 +56,7 @@ lint: $(ENV)  ## Formatting, lints, types, import contracts.
 
 .PHONY: test-unit
 test-unit: $(ENV)  ## Unit tests; fails below the coverage of pyproject.toml, and when a generated file is stale.
-	$(RUN) pytest tests/unit -n 3 --dist worksteal --cov --cov-report=term:skip-covered --durations=5
+	$(RUN) pytest tests/unit -n 2 --dist worksteal --cov --cov-report=term:skip-covered --durations=5
 
 .PHONY: test-simulation
 test-simulation: $(ENV)  ## 500 simulated worlds and the planted bugs.

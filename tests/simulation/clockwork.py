@@ -9,6 +9,7 @@ import heapq
 from asyncio import events
 from collections.abc import Callable
 from datetime import UTC, datetime
+from math import inf
 from typing import Any, Final
 
 EPOCH: Final = 1_800_000_000.25
@@ -32,9 +33,9 @@ class Agenda:
         """Plan something in `delay` seconds."""
         self.at(self.now + delay, what)
 
-    def due(self) -> float | None:
+    def due(self) -> float:
         """When the next thing happens."""
-        return self._planned[0][0] if self._planned else None
+        return self._planned[0][0] if self._planned else inf
 
     def do_next(self) -> None:
         """Let it happen."""
@@ -93,11 +94,24 @@ class Loop(asyncio.BaseEventLoop):
     def step(self) -> None:
         """One round: everything that is due now.
 
-        As run_forever() makes it, without its preparations, which took as long as the round itself.
+        As run_forever() makes it, without its preparations, which took as long as the round itself, and without the
+        question how long to wait for input.
         """
+        scheduled, ready = self._scheduled, self._ready  # type: ignore[attr-defined]
+        now = self._agenda.now + self._clock_resolution
+        while scheduled and (scheduled[0]._cancelled or scheduled[0]._when < now):
+            timer = heapq.heappop(scheduled)
+            timer._scheduled = False
+            if timer._cancelled:
+                self._timer_cancelled_count -= 1  # type: ignore[attr-defined]
+            else:
+                ready.append(timer)
         events._set_running_loop(self)
         try:
-            self._run_once()  # type: ignore[attr-defined]
+            for _ in range(len(ready)):
+                handle = ready.popleft()
+                if not handle._cancelled:
+                    handle._run()
         finally:
             events._set_running_loop(None)
 

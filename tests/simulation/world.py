@@ -2,6 +2,7 @@
 
 import random as global_random
 from collections.abc import Callable
+from math import inf
 from random import Random
 from typing import Any, Final
 
@@ -158,10 +159,7 @@ class World:
     def _until(self, end: float, reached: Callable[[], bool]) -> None:
         look = self.agenda.now
         while not self.violations:
-            moments = [p.due() for p in self.processes]
-            loops = min((m for m in moments if m is not None), default=float("inf"))
-            planned = self.agenda.due()
-            planned = float("inf") if planned is None else planned
+            loops, planned = self._loops_due(), self.agenda.due()
             moment = max(self.agenda.now, min(loops, planned))
             if moment > end:
                 self.agenda.now = end
@@ -178,12 +176,29 @@ class World:
                     return
             if loops <= planned:
                 self.agenda.now = moment
-                for process in self.processes:
-                    due = process.due()
-                    if due is not None and due <= moment:
-                        process.loop.step()
+                self._work_off(moment)
             else:
                 self.agenda.do_next()
+
+    def _loops_due(self) -> float:
+        """When the next process has something to do."""
+        soonest = inf
+        for process in self.processes:
+            due = process.due()
+            if due is not None and due < soonest:
+                soonest = due
+        return soonest
+
+    def _work_off(self, moment: float) -> None:
+        """Rounds of all processes, in turn, until none of them has anything more to do now."""
+        busy = True
+        while busy and not self.violations:
+            busy = False
+            for process in self.processes:
+                due = process.due()
+                if due is not None and due <= moment:
+                    process.loop.step()
+                    busy = True
 
     # --- what is there ---------------------------------------------------------------------------------------------
 

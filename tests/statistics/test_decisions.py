@@ -16,13 +16,14 @@ from sluice_dev.decisions.campaign import Played, Store, campaign, play
 from sluice_dev.decisions.cells import CELLS, FALSE_ALARMS, Cell, rollout
 from sluice_dev.decisions.example import paths
 from sluice_dev.decisions.picture import draw
+from sluice_dev.decisions.slices import SlicedTraffic, judge_slices
 
 BAD = Cell("bad", rollout(200, 0.01, failing=0.5), 60, "bad", 60)
 SAME = Cell("same", rollout(50, 0.01), 300, "false", 0.0135, 100)
 
 
-def test_there_are_24_cells_for_false_alarms_and_no_name_twice() -> None:
-    assert len(FALSE_ALARMS) == 24
+def test_there_are_26_cells_for_false_alarms_and_no_name_twice() -> None:
+    assert len(FALSE_ALARMS) == 26
     assert len({cell.name for cell in CELLS}) == len(CELLS)
 
 
@@ -71,15 +72,39 @@ def test_a_slow_candidate_is_found_and_one_as_fast_is_certified() -> None:
 
 
 def test_a_batch_is_the_same_each_time_and_another_one_is_another() -> None:
-    assert play(BAD, 0, 50) == play(BAD, 0, 50)
-    assert play(BAD, 0, 50) != play(BAD, 1, 50)
+    assert play([BAD], 0, 50) == play([BAD], 0, 50)
+    assert play([BAD], 0, 50) != play([BAD], 1, 50)
+
+
+def test_two_questions_about_the_same_worlds_are_asked_once(tmp_path: Path) -> None:
+    often = replace(BAD, name="bad: how often", question="found", length=20)
+    soon = replace(often, name="bad: how soon", question="soon")
+    for (_, one), question in zip(campaign([often, soon], 500, Store(tmp_path)), ("found", "soon"), strict=True):
+        assert one == play([replace(often, question=question)], 0)[0]
+    assert len(list(tmp_path.glob("*.json"))) == 2
+
+
+def test_cells_of_one_name_must_be_about_the_same_worlds() -> None:
+    often = replace(BAD, name="bad: how often", question="found")
+    with pytest.raises(ValueError, match="bad: how soon is not about the same worlds as bad: how often"):
+        play([often, replace(often, name="bad: how soon", question="soon", length=30)], 0, 5)
 
 
 def test_a_bad_candidate_is_found_and_an_equal_one_is_not() -> None:
-    bad, same = play(BAD, 0, 100), play(SAME, 0, 100)
+    [bad], [same] = play([BAD], 0, 100), play([SAME], 0, 100)
     assert (bad.hits, same.hits) == (100, 0)
     assert target_of(BAD, bad).met
     assert target_of(SAME, same).met
+
+
+def test_a_bad_slice_is_found_sooner_by_its_slice() -> None:
+    bad = SlicedTraffic(200, 0.005, 0.1, spread=0.0, pod_spread=0.0)
+    by_slices = judge_slices(bad, 40, 1, 600, 150)
+    together = judge_slices(replace(bad, told=False), 40, 1, 600, 150)
+    equal = judge_slices(replace(bad, bad=None), 40, 1, 600, 150)
+    assert np.median(by_slices) <= 120
+    assert not np.median(np.nan_to_num(together, nan=np.inf)) <= 300
+    assert np.isnan(equal).all()
 
 
 def test_one_that_is_never_certified_counts_as_infinite() -> None:

@@ -22,6 +22,14 @@ from sluice.core.analysis.eprocess import (
 COUNT = st.integers(min_value=0, max_value=10**12)
 
 
+def test_evidence_is_the_sum_of_all_bets_and_of_what_was_not_bet() -> None:
+    """Two worlds with bets of 2 and 3 and a third that is not bet; powers of e that no number can hold; nothing yet."""
+    wealth = np.log([[2.0, 3.0], [0.5, 1.0]])
+    assert np.exp(log_evidence(wealth, 2)) == pytest.approx([2 + 3 + 1 / 3, 0.5 + 1 + 1 / 3])
+    assert float(log_evidence(np.array([2000.0, -np.inf]), 5)) == pytest.approx(2000.0)
+    assert np.exp(log_evidence(nothing_bet((3,)), np.array([0, 1, 3]))) == pytest.approx([1, 1 / 2, 1 / 4])
+
+
 def simulate(
     share: float, pmax: float, rate: float, seconds: int, worlds: int, *, good_for: int = 0, seed: int = 1
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

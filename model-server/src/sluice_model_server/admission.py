@@ -49,7 +49,8 @@ class Admission:
     def leave(self, task: Task) -> None:
         """The request of this task is done with, whatever became of it."""
         self._since.pop(task, None)
-        self._broken_off.discard(task)
+        if self._broken_off:
+            self._broken_off.discard(task)
 
     def broken_off(self, task: Task) -> bool:
         """Whether the CancelledError that this task just got says that its time is over; then it may go on and answer.

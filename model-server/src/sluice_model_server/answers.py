@@ -1,7 +1,6 @@
 """An HTTP answer, and which headers its status brings along."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -25,8 +24,7 @@ _BY_STATUS: Final[dict[int, Headers]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """status: HTTP status. headers: all but Content-Length and what a drain adds."""
 
     status: int

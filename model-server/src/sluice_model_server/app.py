@@ -5,7 +5,7 @@ import itertools
 import os
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any
 
 import orjson
@@ -44,7 +44,7 @@ class ModelApp:
     """Answers the Open Inference Protocol V2 (REST) for one model, and /metrics.
 
     model: None while there is none: live, not ready, inference answered 503. guard: None lets everybody ask; health and
-    metrics are open to everybody in any case, as the kubelet and Prometheus ask without a token.
+    metrics are open to everybody in any case, as the kubelet and Prometheus ask without a token. known: see Batcher.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class ModelApp:
         lifecycle: Lifecycle,
         faults: Faults,
         guard: Guard | None = None,
+        known: Collection[object] = (),
     ) -> None:
         self._model = model
         self._settings = settings
@@ -74,13 +75,16 @@ class ModelApp:
         }
         self._pages: dict[str, Callable[[], Answer]] = {"/v2": lambda: Answer(200, v2_response.server_metadata())}
         if model is not None:
+            observer = metrics.watch(model.profile, model.predictor.classes)
 
             def predict(rows: Matrix) -> Prediction:
                 metrics.predicted(len(rows))
-                return model.predictor.predict(rows)
+                prediction = model.predictor.predict(rows)
+                observer.observe(rows, prediction)
+                return prediction
 
-            self._batcher = Batcher(predict, wait_seconds=settings.batch_wait_seconds)
-            self._observer = metrics.watch(model.profile, model.predictor.classes)
+            self._batcher = Batcher(predict, wait_seconds=settings.batch_wait_seconds, known=known)
+            self._observer = observer
             self._add_pages_of(model)
 
     def _add_pages_of(self, model: ServedModel) -> None:
@@ -138,7 +142,8 @@ class ModelApp:
         body: bytes | None = None
         try:
             try:
-                self._check(headers)
+                if self._guard is not None:
+                    self._check(headers)
                 task = self._admission.enter()
                 try:
                     body = await read_body(headers, receive, self._settings.max_body_bytes)
@@ -166,7 +171,7 @@ class ModelApp:
             identity = headers.get(REQUEST_ID_HEADER, b"").decode("latin-1")
             _log.info("answered", status=answer.status, seconds=round(seconds, 6), bytes=len(body or b""), id=identity)
         await self._send(send, answer)
-        if self._faults.must_exit(mirrored=mirrored):
+        if self._faults.active and self._faults.must_exit(mirrored=mirrored):
             _log.error("exiting as the fault plan demands", exit_status=1)
             # uvloop writes at the end of the loop's turn: exiting now would lose this answer. The next turn begins with
             # what is scheduled here, before any request that arrives meanwhile.
@@ -188,12 +193,11 @@ class ModelApp:
                 self._observer.observe(request.rows, None)
                 return answers.failure(500, "failed on purpose: SLUICE_MODEL_FAULTS is set")
         try:
-            prediction = await self._batcher.ask(request.rows)
+            prediction = await self._batcher.answer(request.rows)
         except Exception as error:  # the model's failure, whatever it is, is a 500 and not our end
             self._observer.observe(request.rows, None)
             _log.error("the model failed on a request", error_type=type(error).__name__, where=where(error))
             return answers.failure(500, f"the model failed on this request ({type(error).__name__})")
-        self._observer.observe(request.rows, prediction)
         request_id = (
             request.id
             or headers.get(REQUEST_ID_HEADER, b"").decode("latin-1")
@@ -202,7 +206,7 @@ class ModelApp:
         return answers.inference(*v2_response.inference(model, request_id, prediction, request.outputs))
 
     async def _send(self, send: Send, answer: Answer) -> None:
-        sent = [*answer.headers, (b"content-length", str(len(answer.content)).encode())]
+        sent = [*answer.headers, (b"content-length", b"%d" % len(answer.content))]
         if self._lifecycle.draining and (b"connection", b"close") not in sent:
             sent.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": answer.status, "headers": sent})

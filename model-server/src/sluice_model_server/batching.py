@@ -6,10 +6,9 @@ predicted in the next turn; under load the batches grow by themselves, up to MAX
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Collection
+from itertools import accumulate, takewhile
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +20,7 @@ MAX_ROWS: Final = 64
 that gain nothing: a call's overhead is spread thin enough at 64."""
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     rows: npt.NDArray[Any]
     answer: asyncio.Future[Prediction]
 
@@ -33,21 +31,38 @@ class Batcher:
     predict: answers a matrix of rows; called in the event loop's thread.
     wait_seconds: how long the first request of a batch waits for others, unless MAX_ROWS are there before; 0 (only
         what came in the same turn) fits models that answer within a millisecond.
+    known: all requests that have arrived, also those of this turn that nothing was done for yet.
     """
 
-    def __init__(self, predict: Callable[[npt.NDArray[Any]], Prediction], *, wait_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        predict: Callable[[npt.NDArray[Any]], Prediction],
+        *,
+        wait_seconds: float = 0.0,
+        known: Collection[object] = (),
+    ) -> None:
         self._predict = predict
         self._wait_seconds = wait_seconds
-        self._waiting: deque[_Waiting] = deque()
+        self._known = known
+        self._waiting: list[_Waiting] = []
         self._rows = 0
         self._timer: asyncio.Handle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def answer(self, rows: npt.NDArray[Any]) -> Prediction:
+        """As `ask`, and at once where there is nobody to share a call with."""
+        if len(self._known) == 1 and not self._wait_seconds:
+            return self._predict(rows)
+        return await self.ask(rows)
 
     def ask(self, rows: npt.NDArray[Any]) -> asyncio.Future[Prediction]:
         """The prediction of these rows. It fails with what the model raises on these rows, never on another request's.
 
         rows: rows x columns, all requests with the same columns.
         """
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
         waiting = _Waiting(rows, loop.create_future())
         self._waiting.append(waiting)
         self._rows += len(rows)
@@ -71,22 +86,22 @@ class Batcher:
             self._answer(batch)
 
     def _take(self) -> list[_Waiting]:
-        batch: list[_Waiting] = []
-        rows = 0
-        while self._waiting and (not batch or rows + len(self._waiting[0].rows) <= MAX_ROWS):
-            waiting = self._waiting.popleft()
-            self._rows -= len(waiting.rows)
-            if not waiting.answer.done():  # its client left
-                batch.append(waiting)
-                rows += len(waiting.rows)
-        return batch
+        """Those that are answered together, without those whose client left."""
+        if self._rows <= MAX_ROWS:
+            batch, self._waiting, self._rows = self._waiting, [], 0
+        else:
+            sums = accumulate(len(waiting.rows) for waiting in self._waiting)
+            count = max(1, sum(1 for _ in takewhile(lambda rows: rows <= MAX_ROWS, sums)))
+            batch, self._waiting = self._waiting[:count], self._waiting[count:]
+            self._rows -= sum(len(waiting.rows) for waiting in batch)
+        return [waiting for waiting in batch if not waiting.answer.done()]
 
     def _answer(self, batch: list[_Waiting]) -> None:
         if len(batch) == 1:
             self._answer_one(batch[0])
             return
         try:
-            together = self._predict(np.concatenate([waiting.rows for waiting in batch]))
+            label, probability = self._predict(np.concatenate([waiting.rows for waiting in batch]))
         except Exception:  # one of them is at fault: each alone, so that it alone fails
             for waiting in batch:
                 self._answer_one(waiting)
@@ -94,8 +109,8 @@ class Batcher:
         end = 0
         for waiting in batch:
             start, end = end, end + len(waiting.rows)
-            probability = None if together.probability is None else together.probability[start:end]
-            waiting.answer.set_result(Prediction(together.label[start:end], probability))
+            own = None if probability is None else probability[start:end]
+            waiting.answer.set_result(Prediction(label[start:end], own))
 
     def _answer_one(self, waiting: _Waiting) -> None:
         try:

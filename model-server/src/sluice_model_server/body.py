@@ -19,8 +19,8 @@ async def read_body(
     length = headers.get(b"content-length")
     if length is not None and int(length) > max_bytes:
         raise _too_large(max_bytes)
-    encoding = headers.get(b"content-encoding", b"").strip().lower()
-    if encoding not in {b"", b"identity"}:
+    encoding = headers.get(b"content-encoding")
+    if encoding and (encoding := encoding.strip().lower()) not in {b"", b"identity"}:
         raise RequestError(
             415, f"Content-Encoding: {encoding.decode('latin-1')[:40]} is not supported; send the body as it is"
         )

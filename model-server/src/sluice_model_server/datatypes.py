@@ -36,7 +36,7 @@ class Datatype:
             return array
         if self.binary.kind != "f":
             return np.array(values, dtype=self.binary.newbyteorder("="))
-        wide = np.array(values, dtype=np.float64)
+        wide = _floats(values)
         return wide if self.binary.itemsize == wide.itemsize else self._narrowed(wide)
 
     def _narrowed(self, wide: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -45,6 +45,14 @@ class Datatype:
         if np.isinf(array).any():
             raise OverflowError(self.name)
         return array
+
+
+def _floats(values: list[Any]) -> npt.NDArray[np.float64]:
+    """Numbers, and NaN for None. Raises OverflowError for an integer beyond all floats."""
+    try:
+        return np.fromiter(values, np.float64, len(values))  # in half of the time that numpy.array takes to look around
+    except TypeError:  # one is None
+        return np.array(values, dtype=np.float64)
 
 
 def _row(name: str, of: _Kind, binary: str | None) -> Datatype:
@@ -74,4 +82,7 @@ DATATYPES: Final[dict[str, Datatype]] = {
 
 def datatype_of(array: npt.NDArray[Any]) -> str:
     """The V2 datatype of an output array; anything but booleans, integers and floats goes out as text."""
-    return {"b": "BOOL", "i": "INT64", "u": "INT64", "f": "FP64"}.get(array.dtype.kind, "BYTES")
+    return _BY_KIND.get(array.dtype.kind, "BYTES")
+
+
+_BY_KIND: Final = {"b": "BOOL", "i": "INT64", "u": "INT64", "f": "FP64"}

@@ -58,6 +58,6 @@ def label_rule(model: Any) -> Rule:
 def tied(probability: npt.NDArray[Any]) -> bool:
     """Whether some row has two classes of highest probability."""
     if probability.shape[1] == 2:
-        return bool((probability[:, 0] == probability[:, 1]).any())
+        return bool(np.count_nonzero(probability[:, 0] == probability[:, 1]))
     highest = probability.max(axis=1, keepdims=True)
     return int(np.count_nonzero(probability == highest)) > len(probability)

@@ -1,8 +1,7 @@
 """What does the model answer to a matrix of rows?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +17,7 @@ _FLOAT64_MAX: Final = float(np.finfo(np.float64).max)
 _FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """label: one value per row. probability: rows x classes, in the order of `classes`; None without probabilities."""
 
     label: Matrix
@@ -62,6 +60,7 @@ class Predictor:
         self.whole = model.whole
         self.numeric = tuple(column.datatype != "BYTES" for column in self.columns)
         self.all_numeric = all(self.numeric)
+        self.all_text = not any(self.numeric)
         self.accepts_missing = False
         self.largest = _FLOAT64_MAX
         self.label_datatype = "FP64" if self.classes is None else datatype_of(np.asarray(self.classes))

@@ -20,6 +20,7 @@ from sluice_model_server.lifecycle import Lifecycle
 from sluice_model_server.load import load_model
 from sluice_model_server.manifest import read_manifest
 from sluice_model_server.metrics import Metrics
+from sluice_model_server.one_write import OneWriteProtocol
 from sluice_model_server.settings import Settings
 
 _log = structlog.get_logger()
@@ -77,12 +78,13 @@ def serve(directory: Path, port: int, settings: Settings) -> None:
         _log.warning(
             "this server misbehaves on purpose", plan=settings.faults.model_dump(), error_share=faults.error_share
         )
+    requests: set[asyncio.Task[None]] = set()
     config = uvicorn.Config(
-        ModelApp(model, settings, metrics, lifecycle, faults, guard),
+        ModelApp(model, settings, metrics, lifecycle, faults, guard, requests),
         host=settings.host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=OneWriteProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -100,7 +102,9 @@ def serve(directory: Path, port: int, settings: Settings) -> None:
         port=port,
         path=model.predictor.path,
     )
-    DrainingServer(config, lifecycle, settings.drain_seconds).run()
+    server = DrainingServer(config, lifecycle, settings.drain_seconds)
+    server.server_state.tasks = requests
+    server.run()
     _log.info("ended")
 
 

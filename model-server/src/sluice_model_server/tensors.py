@@ -76,13 +76,13 @@ def _binary(
 
 
 def _shape(shape: Any, place: str) -> tuple[int, ...]:
-    if (
-        type(shape) is not list
-        or not 1 <= len(shape) <= MAX_DIMENSIONS
-        or any(type(size) is not int or not 0 < size < 1 << 31 for size in shape)
-    ):
-        raise RequestError(400, f"{place}.shape: must be [rows] or [rows, columns], each at least 1")
-    return tuple(shape)
+    if type(shape) is list and 1 <= len(shape) <= MAX_DIMENSIONS:
+        for size in shape:
+            if type(size) is not int or not 0 < size < 1 << 31:
+                break
+        else:
+            return tuple(shape)
+    raise RequestError(400, f"{place}.shape: must be [rows] or [rows, columns], each at least 1")
 
 
 def _flat(tensor: dict[str, Any], shape: tuple[int, ...], place: str) -> list[Any]:

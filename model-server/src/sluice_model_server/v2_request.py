@@ -1,15 +1,15 @@
 """What does an Open Inference Protocol V2 request ask of this model?"""
 
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from math import hypot
+from typing import Annotated, Any, Literal, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import orjson
 
-from sluice_model_server import binary
-from sluice_model_server.binary import BinarySection
+from sluice_model_server.binary import BinarySection, split
 from sluice_model_server.errors import RequestError
 from sluice_model_server.manifest import Column
 from sluice_model_server.predictor import LABEL, PROBABILITY, Predictor
@@ -22,16 +22,14 @@ NO_LIMIT = 1 << 31
 """More rows than a shape can say."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestedOutput:
+class RequestedOutput(NamedTuple):
     """An output to send. binary: behind the JSON instead of in it."""
 
     name: str
     binary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class InferenceRequest:
+class InferenceRequest(NamedTuple):
     """id: the client's, or None. rows: rows x columns. outputs: those asked for, in that order."""
 
     id: str | None
@@ -48,7 +46,9 @@ def parse_request(
     tensor [rows, columns] or one tensor [rows] or [rows, 1] per column, found by name.
     Raises RequestError 400, or 413 above `max_rows` rows.
     """
-    text, section = (body, None) if json_length is None else binary.split(body, json_length)
+    if json_length is None and (usual := _usual(body, predictor, max_rows)) is not None:
+        return usual
+    text, section = (body, None) if json_length is None else split(body, json_length)
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -61,7 +61,8 @@ def parse_request(
     inputs = document.get("inputs")
     if type(inputs) is not list or not inputs:
         raise RequestError(400, "inputs: must be a list of at least one tensor")
-    outputs = _outputs(document.get("outputs"), predictor, binary=_asks(document, "binary_data_output", ""))
+    binary = _asks(document, "binary_data_output", "") if "parameters" in document else False
+    outputs = _outputs(document.get("outputs"), predictor, binary=binary)
     columns = predictor.columns
     if len(inputs) > len(columns):
         raise RequestError(400, f"inputs: {len(inputs)} tensors for a model of {len(columns)} columns")
@@ -70,6 +71,42 @@ def parse_request(
     if section is not None:
         section.finish()
     return InferenceRequest(identity, rows, outputs)
+
+
+class _Tensor(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    shape: tuple[Annotated[int, msgspec.Meta(ge=1)], Annotated[int, msgspec.Meta(ge=2)]]
+    datatype: Literal["FP64"]
+    data: list[float]
+
+
+class _Usual(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """What nearly all requests are: one FP64 tensor [rows, columns], flat, and nothing else asked."""
+
+    inputs: tuple[_Tensor]
+    id: Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)] | None = None
+
+
+_decode_usual = msgspec.json.Decoder(_Usual).decode
+
+
+def _usual(body: bytes, predictor: Predictor, max_rows: int) -> InferenceRequest | None:
+    """A usual request to a numeric model, read in half of the time. None for anything else and for anything wrong,
+    which `parse_request` tells apart."""
+    try:
+        request = _decode_usual(body)
+    except msgspec.MsgspecError:
+        return None
+    (tensor,) = request.inputs
+    (rows, width), data = tensor.shape, tensor.data
+    if not predictor.all_numeric or width != len(predictor.columns) or len(data) != rows * width or rows > max_rows:
+        return None
+    if predictor.whole:  # each of these numbers is looked at
+        return None
+    if hypot(*data) > predictor.largest:  # at least as large as each of them
+        return None
+    values = np.fromiter(data, np.float64, len(data)).reshape(rows, width)
+    return InferenceRequest(request.id, values, _all(output_names(predictor), binary=False))
 
 
 def output_names(predictor: Predictor) -> tuple[str, ...]:
@@ -90,11 +127,9 @@ def _matrix(inputs: list[Any], predictor: Predictor, section: BinarySection | No
         raise RequestError(400, f"inputs[0].shape: must be [rows, {width}], or send one tensor per column")
     _limit(len(values), max_rows)
     text = datatype.binary is None
-    for column, number in zip(predictor.columns, predictor.numeric, strict=True):
-        if number == text:
-            raise RequestError(
-                400, f"inputs[0].datatype: column {column.name} is {column.datatype}, not {datatype.name}"
-            )
+    if not (predictor.all_text if text else predictor.all_numeric):
+        column = predictor.columns[predictor.numeric.index(text)]
+        raise RequestError(400, f"inputs[0].datatype: column {column.name} is {column.datatype}, not {datatype.name}")
     if text:
         return values
     rows = values.astype(np.float64, copy=False)
@@ -154,9 +189,8 @@ def _check_numbers(values: npt.NDArray[Any], predictor: Predictor, columns: tupl
     if values.dtype.kind != "f":
         return
     # Every |x| is at most the root of the sum of squares: one product instead of three passes. NaN compares as false.
-    with np.errstate(over="ignore"):
-        if np.vdot(values, values) <= predictor.largest_square:
-            return
+    if np.vdot(values, values) <= predictor.largest_square:
+        return
     if predictor.accepts_missing and not (np.abs(values) > predictor.largest).any():
         return
     for column, numbers in zip(columns, values.reshape(len(values), -1).T, strict=True):

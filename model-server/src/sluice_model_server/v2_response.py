@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import numpy.typing as npt
 import orjson
 
@@ -53,26 +54,40 @@ def inference(
 
     Returns the body, and the length of its JSON where binary tensors stand behind it, else None.
     """
-    values = {LABEL: prediction.label, PROBABILITY: prediction.probability}
     behind: list[bytes] = []
-    tensors = [
-        _binary_tensor(output.name, array, behind) if output.binary else _tensor(output.name, array)
-        for output in outputs
-        if (array := values[output.name]) is not None
-    ]
-    text = orjson.dumps(
-        {
-            "model_name": model.manifest.name,
-            "model_version": model.manifest.version,
-            "id": identity,
-            "outputs": tensors,
-        }
-    )
+    tensors = []
+    for name, as_binary in outputs:
+        array = prediction.label if name == LABEL else prediction.probability
+        if array is not None:
+            tensors.append(_binary_tensor(name, array, behind) if as_binary else _tensor(name, array))
+    text = _encode(_Answer(model.manifest.name, model.manifest.version, identity, tensors))
     return (b"".join((text, *behind)), len(text)) if behind else (text, None)
 
 
-def _tensor(name: str, array: npt.NDArray[Any]) -> dict[str, Any]:
-    return {"name": name, "datatype": datatype_of(array), "shape": list(array.shape), "data": array.ravel().tolist()}
+class _Tensor(msgspec.Struct, gc=False):
+    """An output as the protocol writes it."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    data: list[Any]
+
+
+class _Answer(msgspec.Struct, gc=False):
+    """The protocol's answer; outputs: of _Tensor, or what stands in its place for a binary one."""
+
+    model_name: str
+    model_version: str
+    id: str
+    outputs: list[Any]
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _tensor(name: str, array: npt.NDArray[Any]) -> _Tensor:
+    flat = array if array.ndim == 1 else array.ravel()
+    return _Tensor(name, datatype_of(array), array.shape, flat.tolist())
 
 
 def _binary_tensor(name: str, array: npt.NDArray[Any], behind: list[bytes]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from sluice.core.metrics import Series
 
 Object = Mapping[str, Any]
 """A Kubernetes object as plain JSON."""
+Beside = Sequence[Sequence[Object]]
+"""Objects that something is read from beside the one that it is about, in groups."""
 Read = TypeVar("Read")
 
 
@@ -27,10 +29,27 @@ class Kept(dict[str, Any]):
             readings[read] = read(self)
         return cast(Read, readings[read])
 
+    def once_beside(self, others: Beside, read: Callable[[Object, Beside], Read]) -> Read:
+        """What `read` says of this object beside others; remembered until they are others."""
+        held = self.once(_nothing_beside)
+        # lists whose objects are the same ones are equal without a look into these
+        if read not in held or held[read][0] != others:
+            held[read] = (others, read(self, others))
+        return cast(Read, held[read][1])
+
+
+def _nothing_beside(_: Object) -> dict[Any, tuple[Beside, Any]]:
+    return {}
+
 
 def reading(obj: Object, read: Callable[[Object], Read]) -> Read:
     """What `read`, a function of the object alone, says of it; at once if it is Kept and was asked before."""
     return obj.once(read) if isinstance(obj, Kept) else read(obj)
+
+
+def reading_beside(obj: Object, others: Beside, read: Callable[[Object, Beside], Read]) -> Read:
+    """What `read`, a function of the object and of others, says; at once if it is Kept and was asked with the same."""
+    return obj.once_beside(others, read) if isinstance(obj, Kept) else read(obj, others)
 
 
 class PortError(Exception):

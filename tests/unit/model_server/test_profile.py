@@ -1,7 +1,6 @@
 """What does a model packed with its data know, and what is refused?"""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -119,9 +118,9 @@ def test_a_model_that_answers_otherwise_than_when_it_was_packed_is_refused(serve
     answer = served.predictor.answer(served.profile.probe.rows)
     columns = served.predictor.columns
     check_profile(served.profile, columns, answer)
-    check_profile(served.profile, columns, replace(answer, probability=answer.probability * (1 + 1e-9)))
+    check_profile(served.profile, columns, answer._replace(probability=answer.probability * (1 + 1e-9)))
     with pytest.raises(ModelBroken, match=r"probe row 0 .* scikit-learn \d"):
-        check_profile(served.profile, columns, replace(answer, probability=answer.probability * 1.01))
+        check_profile(served.profile, columns, answer._replace(probability=answer.probability * 1.01))
     with pytest.raises(ManifestError, match="not the model's columns"):
         check_profile(served.profile, columns[1:], answer)
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from sluice_model_server import v2_request
 from sluice_model_server.errors import RequestError
 from sluice_model_server.estimator import Estimator
 from sluice_model_server.manifest import Column, Manifest
@@ -169,6 +170,46 @@ def test_a_tensor_with_two_odd_fields_is_understood_or_refused_as_400(changes):
         parse_request(orjson.dumps({"inputs": [tensor(**changes)]}), NUMBERS)
     except RequestError as refusal:
         assert refusal.status == 400
+
+
+def understood(document, reader):
+    """What is read of a document, comparable; or how it is refused."""
+    try:
+        request = parse_request(orjson.dumps(document), reader, max_rows=3)
+    except RequestError as refusal:
+        return refusal.status, str(refusal)
+    return request.id, request.rows.dtype, request.rows.shape, request.rows.tobytes(), request.outputs
+
+
+usual_values = st.one_of(FLOATS, st.sampled_from([1e200, -(2**63), 2**64 - 1, True, "1"]))
+usual_tensors = st.integers(1, 4).flatmap(
+    lambda rows: st.fixed_dictionaries(
+        {
+            "name": st.sampled_from(["x", "a", ""]),
+            "shape": st.sampled_from([[rows, 3], [rows, 3.0], [True, 3], [3 * rows], [rows, 4]]),
+            "datatype": st.sampled_from(["FP64", "FP64", "FP32"]),
+            "data": st.lists(usual_values, min_size=3 * rows, max_size=3 * rows),
+        }
+    )
+)
+
+
+@given(st.lists(usual_tensors, min_size=1, max_size=2), st.dictionaries(st.sampled_from(["id", "more"]), json_values))
+def test_what_is_usual_is_read_as_everything_else_is(inputs, more):
+    document = {"inputs": inputs, **more}
+    for reader in (NUMBERS, STRICT, MIXED):
+        short = understood(document, reader)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(v2_request, "_usual", lambda *_: None)
+            assert understood(document, reader) == short
+
+
+def test_the_usual_request_is_not_read_the_long_way(monkeypatch):
+    monkeypatch.setattr(v2_request, "read_tensor", None)
+    assert parse_request(orjson.dumps({"inputs": [tensor()], "id": "7"}), NUMBERS).rows.tolist() == [
+        [1, 2, 3],
+        [4, 5, 6.5],
+    ]
 
 
 @given(st.binary(max_size=200))

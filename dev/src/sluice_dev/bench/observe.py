@@ -31,6 +31,7 @@ from sklearn.linear_model import LogisticRegression
 
 from sluice_dev.bench.figures import Result, Target, spread
 from sluice_dev.cluster.layout import Layout
+from sluice_dev.modelbench.uncounted import NoMetrics
 from sluice_model_server import pack
 from sluice_model_server.app import ModelApp
 from sluice_model_server.faults import FaultPlan, Faults
@@ -39,7 +40,6 @@ from sluice_model_server.load import ServedModel, load_model
 from sluice_model_server.metrics import Metrics
 from sluice_model_server.observer import Observer
 from sluice_model_server.packing import PackingNote
-from sluice_model_server.profile import Profile
 from sluice_model_server.settings import Settings
 
 FEATURES: Final = 30
@@ -50,29 +50,6 @@ PIECE_REQUESTS: Final = 500
 WARM_UP_PIECES: Final = 5
 RUNS: Final = 7
 _PATH: Final = "/v2/models/m/infer"
-
-
-class NoObserver(Observer):
-    """Counts nothing."""
-
-    def observe(self, rows: Any, prediction: Any) -> None:
-        """Nothing."""
-
-
-class NoMetrics(Metrics):
-    """Counts nothing."""
-
-    def watch(self, profile: Profile | None, classes: tuple[Any, ...] | None) -> Observer:
-        return NoObserver(profile, classes)
-
-    def predicted(self, rows: int) -> None:
-        """Nothing."""
-
-    def started(self) -> None:
-        """Nothing."""
-
-    def answered(self, code: int, seconds: float, *, mirrored: bool = False) -> None:
-        """Nothing."""
 
 
 def main() -> None:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from math import sqrt
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
 import sluice.core.analysis
 import sluice.core.forecast
+import sluice.core.metrics
 from sluice_dev.bench.figures import Result, Target
 from sluice_dev.cluster.layout import Layout
 from sluice_dev.decisions.campaign import Played, Store, campaign, code_key
-from sluice_dev.decisions.cells import CELLS, FALSE_ALARMS, LATENCY_FALSE_ALARMS, Cell
+from sluice_dev.decisions.cells import CELLS, WHOLE, Cell
 from sluice_dev.decisions.picture import draw
 
+SOURCES: Final = (
+    *(Path(package.__path__[0]) for package in (sluice.core.analysis, sluice.core.forecast)),
+    Path(sluice.core.metrics.__file__),
+    Path(__file__).parent,
+)
+"""Code that the figures depend on."""
 QUICK_WORLDS = 1000
 FALSE_WORLDS = 10_000
 POWER_WORLDS = 1000
@@ -50,10 +57,8 @@ def main(
     """Simulated rollouts, judged by the operator's own code. Can be interrupted: it goes on where it was."""
     console, layout = Console(), Layout.here()
     folder = layout.checkout / "build" / "bench"
-    packages = (sluice.core.analysis, sluice.core.forecast)
-    key = code_key([*(Path(package.__path__[0]) for package in packages), Path(__file__).parent])
-    store = Store(folder / "decisions" / key)
-    worlds = {cell.name: FALSE_WORLDS if cell in FALSE_ALARMS and not quick else POWER_WORLDS for cell in CELLS}
+    store = Store(folder / "decisions" / code_key(SOURCES))
+    worlds = {cell.name: FALSE_WORLDS if cell in WHOLE and not quick else POWER_WORLDS for cell in CELLS}
     result = Result("Decisions about errors and latency, simulated")
     false: list[Played] = []
     for count in sorted(set(worlds.values())):
@@ -61,7 +66,7 @@ def main(
             target = target_of(cell, played)
             result.targets.append(target)
             result.details[cell.name] = {"rollouts": played.rollouts, "hits": played.hits, "median": played.median}
-            if cell in (*FALSE_ALARMS, *LATENCY_FALSE_ALARMS):
+            if cell.question == "false":
                 false.append(played)
             console.print(f"{'met   ' if target.met else 'MISSED'} {target.name}: {target.value:.4g}", highlight=False)
     result.targets.append(pooled(false))

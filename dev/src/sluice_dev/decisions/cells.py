@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from sluice.api.v1alpha1 import DEFAULT_CHECKS
@@ -10,6 +10,8 @@ from sluice.core.analysis.latency import tolerated_slowdown
 from sluice.core.analysis.sharing import limits_of
 from sluice.core.forecast.latencies import LatencyTraffic
 from sluice.core.forecast.worlds import Leg, Traffic, daily, ramp
+from sluice_dev.decisions.scraped import ScrapedTraffic
+from sluice_dev.decisions.slices import SlicedTraffic
 
 
 def rollout(
@@ -24,6 +26,15 @@ def rollout(
     """Traffic with these weights, each for step_seconds, and this many pods of the candidate and of stable."""
     legs = tuple(Leg(weight, step_seconds, pods[0], poll) for weight in weights)
     return Traffic(rate, base, legs, stable_pods=pods[1], **more)
+
+
+RESTARTS: Final = ScrapedTraffic(200, 0.01, interval=30, restart=600)
+"""Pods that are scraped each 30 s and restart each 10 min."""
+
+
+def births(rate: float, weight: int) -> ScrapedTraffic:
+    """Pods that count 20 routes each, are new, and new again each 10 min."""
+    return ScrapedTraffic(rate, 0.01, weight, interval=30, replaced=600, fresh=True, routes=20)
 
 
 HOURS: Final = 3600.0
@@ -44,14 +55,14 @@ class Cell:
     """One case. limit: what the figure is held against: a most, for `found` a least. at: e-value that decides."""
 
     name: str
-    traffic: Traffic | LatencyTraffic
+    traffic: Traffic | LatencyTraffic | ScrapedTraffic | SlicedTraffic
     length: float
     question: Question
     limit: float
     at: float = SHARED
 
 
-def _false(name: str, traffic: Traffic) -> Cell:
+def _false(name: str, traffic: Traffic | ScrapedTraffic) -> Cell:
     return Cell(name, traffic, 6 * HOURS, "false", 0.0135, ALONE)
 
 
@@ -66,8 +77,25 @@ FALSE_ALARMS: Final[tuple[Cell, ...]] = (
     *(_false(f"base {base:.1%}, threefold in an hour", rollout(200, base, course=ramp)) for base in (0.01, 0.05)),
     _false("base 1.0%, ramp of weights", rollout(200, 0.01, (1, 5, 25, 50), step_seconds=600)),
     _false("base 1.0%, ramp of weights and base", rollout(200, 0.01, (1, 5, 25, 50), step_seconds=600, course=ramp)),
+    _false("base 1.0%, pods restart each 10 min", RESTARTS),
+    _false("base 1.0%, cold pods each 20 min", ScrapedTraffic(200, 0.01, interval=30, replaced=1200)),
 )
-"""24 cells: pods of one revision 20% apart, one candidate pod against three, phi from an hour of history."""
+"""26 cells: pods of one revision 20% apart, one candidate pod against three, phi from an hour of history. The last two
+are read from the pods' own counters."""
+
+
+BIRTHS: Final = tuple(
+    Cell(
+        f"20-fold births, fresh pods, base 1.0%, {rate}/s, {weight}%",
+        births(rate, weight),
+        HOURS / 2,
+        "false",
+        0.006,
+        ALONE,
+    )
+    for rate, weight in ((200, 10), (20, 50))
+)
+"""Each pod begins up to 40 series. At 20 requests/s one of failures is often born with the only one that it counts."""
 
 POWER: Final[tuple[Cell, ...]] = (
     Cell("50% failing, polls of 5 s", rollout(200, 0.01, failing=0.5, spread=0.0), 600, "bad", 60),
@@ -79,6 +107,8 @@ POWER: Final[tuple[Cell, ...]] = (
     Cell("base 1% x3", rollout(200, 0.01, factor=3), 1800, "found", 0.95),
     Cell("base 1% x2, 1 against 3 pods", rollout(200, 0.01, factor=2), 1800, "found", 0.41),
     Cell("base 1% x2, 5 against 15 pods", rollout(200, 0.01, factor=2, pods=(5, 15)), 1800, "found", 0.98),
+    Cell("base 1% x5, pods restart each 10 min", replace(RESTARTS, factor=5), 1800, "found", 0.99),
+    Cell("base 1% x5, 20-fold births, fresh pods", replace(births(200, 10), factor=5), 1800, "found", 0.99),
     *(
         Cell(
             f"healthy, {rate}/s, steps of 1, 5, 25, 50%",
@@ -133,7 +163,7 @@ LATENCY_FALSE_ALARMS: Final = (
     Cell("latency, sigma 0.5, ramp of weights", service(MEDIUM, weights=(1, 5, 25, 50)), HOURS, "false", 0.0135, ALONE),
     Cell("latency, sigma 0.5, daily swing", service(MEDIUM, course=daily), HOURS, "false", 0.0135, ALONE),
 )
-"""Pods of one revision 5% apart. 1,000 rollouts each: a histogram costs more than one share."""
+"""Pods of one revision 5% apart."""
 
 LATENCY_POWER: Final = (
     *_slower("twice as long, sigma 0.5", service(MEDIUM, slowdown=2), 5, 0.99),
@@ -169,4 +199,37 @@ LATENCY_POWER: Final = (
 )
 """At latency's share of alpha, with the default checks. All pods are warm."""
 
-CELLS: Final = (*FALSE_ALARMS, *POWER, *LATENCY_FALSE_ALARMS, *LATENCY_POWER)
+_BAD: Final = 0.1
+_SLICE: Final = "one bad slice in 20"
+
+SLICES: Final = (
+    Cell(f"{_SLICE}, base 0.5%", SlicedTraffic(200, 0.005, _BAD, spread=0.0, pod_spread=0.0), HOURS / 2, "soon", 100),
+    Cell(
+        f"{_SLICE}, base 0.5%, by all requests together",
+        SlicedTraffic(200, 0.005, _BAD, told=False, spread=0.0, pod_spread=0.0),
+        HOURS / 2,
+        "soon",
+        600,
+    ),
+    Cell(f"{_SLICE}, base 1.0%, noisy pods: how often", SlicedTraffic(200, 0.01, _BAD), HOURS / 2, "found", 0.99),
+    Cell(f"{_SLICE}, base 1.0%, noisy pods: how soon", SlicedTraffic(200, 0.01, _BAD), HOURS / 2, "soon", 240),
+)
+"""At the errors' own share of alpha. A check that looks at no slices finds the last two's in one rollout of 15."""
+
+SLICE_FALSE_ALARMS: Final = (
+    Cell("20 slices, base 0.5%", SlicedTraffic(200, 0.005, spread=0.0, pod_spread=0.0), HOURS / 2, "false", 0.0135),
+    Cell("20 slices, base 1.0%, noisy pods", SlicedTraffic(200, 0.01, poll=15), 6 * HOURS, "false", 0.0135),
+)
+"""The same with nothing wrong."""
+
+CELLS: Final = (
+    *FALSE_ALARMS,
+    *BIRTHS,
+    *POWER,
+    *SLICE_FALSE_ALARMS,
+    *SLICES,
+    *LATENCY_FALSE_ALARMS,
+    *LATENCY_POWER,
+)
+WHOLE: Final = (*FALSE_ALARMS, *BIRTHS, *SLICE_FALSE_ALARMS)
+"""Those of which 10,000 rollouts are played: a histogram costs more than one share."""

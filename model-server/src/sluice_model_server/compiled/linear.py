@@ -4,6 +4,7 @@ predict_proba of a logistic regression takes 88 us for one row, of which 4 us ar
 """
 
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,8 @@ def _scores(scalers: list[StandardScaler], model: Any) -> Scores:
     def scores(rows: Matrix) -> npt.NDArray[np.float64]:
         for operation, operand in steps:
             rows = operation(rows, operand)
-        product: npt.NDArray[np.float64] = rows @ weights + intercept
+        product: npt.NDArray[np.float64] = np.dot(rows, weights)  # the same bits as @, for half of its overhead
+        product += intercept
         return product
 
     return scores
@@ -58,8 +60,8 @@ def _scores(scalers: list[StandardScaler], model: Any) -> Scores:
 
 def _finite(scores: npt.NDArray[np.float64]) -> bool:
     # A NaN or infinite input, which scikit-learn refuses, makes its row's scores NaN or infinite whatever the weights:
-    # 0 * inf is NaN.
-    return bool(np.isfinite(scores).all())
+    # 0 * inf is NaN. Scores whose squares are too large for a float count as such too; scikit-learn answers them.
+    return isfinite(np.vdot(scores, scores))
 
 
 def _binary(scores_of: Scores) -> Answer:

@@ -6,6 +6,7 @@ Strings, not floats: the Kubernetes API conventions forbid floats, as they do no
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -58,6 +59,7 @@ def format_number(value: Decimal) -> str:
     return f"{value:f}"
 
 
+@lru_cache(8192)  # a status is written out in each pass, and most of its times are those of the pass before
 def format_time(value: datetime) -> str:
     """RFC 3339 in UTC with microseconds, the form of Kubernetes' MicroTime."""
     return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"

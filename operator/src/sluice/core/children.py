@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sluice.api import names
 from sluice.api.v1alpha1 import Gateway
-from sluice.core.revision import Inputs, digest
+from sluice.core.revision import Inputs, canonical, digest
 from sluice.core.snapshot import Owner
 
 PORT: Final = 80
@@ -167,6 +167,19 @@ def route(
     count_by_revision: the gateway takes filters on a backend, and so counts per revision.
     parents: parentRefs to keep instead of those of `gateway`; empty: these.
     """
+    return _route(owner, gateway, slots, rejected, count_by_revision, canonical(parents) if parents else "[]")
+
+
+@lru_cache(REMEMBERED)
+def _route(
+    owner: Owner,
+    gateway: Gateway,
+    slots: tuple[tuple[str, int] | None, ...],
+    rejected: str | None,
+    count_by_revision: bool,
+    parents: str,
+) -> dict[str, Any]:
+    """parents: canonical JSON."""
     backends = []
     for revision, weight in filled(slots):
         backend: dict[str, Any] = {
@@ -191,7 +204,7 @@ def route(
         None,
         annotations={names.ANNOTATION_REJECTED: rejected} if rejected else {},
         spec={
-            "parentRefs": list(parents)
+            "parentRefs": json.loads(parents)
             or [
                 {
                     "group": "gateway.networking.k8s.io",

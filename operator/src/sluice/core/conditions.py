@@ -1,6 +1,6 @@
 """What people and tools are told: conditions in kstatus' sense, the summary, the checks."""
 
-from typing import Any
+from typing import Any, Final
 
 from sluice.api.names import Condition, Reason
 from sluice.api.status import CheckStatus, ConditionStatus, Status, TrafficStatus
@@ -64,13 +64,16 @@ def _condition(s: Snapshot, kind: Condition, said: Said) -> ConditionStatus:
     truth, reason, message = said
     word = "True" if truth else "False"
     old = next((c for c in s.status.conditions if c.type == kind), None)
+    generation, message = s.identity.generation, message[:MESSAGE_LIMIT]
+    if old and (old.status, old.reason, old.message, old.observed_generation) == (word, reason, message, generation):
+        return old  # as in most passes
     since = old.last_transition_time if old and old.status == word else s.now
     return ConditionStatus(
         type=kind,
         status=word,
         reason=reason,
-        message=message[:MESSAGE_LIMIT],
-        observed_generation=s.identity.generation,
+        message=message,
+        observed_generation=generation,
         last_transition_time=since,
     )
 
@@ -128,14 +131,19 @@ def _summary(course: Course) -> str:
     return f"{candidate.stage.name}: {course.waiting}"[:200] if course.waiting else candidate.stage.name
 
 
+_WORDS: Final[dict[str, Any]] = {
+    "summary": True,
+    "candidate": {"checkpoint"},
+    "checks": {"__all__": {"evidence", "certificate", "message", "measurements"}},
+}
+
+
 def significant(status: Status) -> dict[str, Any]:
     """What is worth a write at once: stages, weights, verdicts, conditions, and why a person is needed.
 
     Counts and all other words can wait, and so can the checkpoint.
     """
-    told = status.model_dump(mode="json", exclude={"summary": True, "candidate": {"checkpoint"}})
-    for check in told["checks"]:
-        del check["evidence"], check["certificate"], check["message"], check["measurements"]
+    told = status.model_dump(mode="json", exclude=_WORDS)
     for condition in told["conditions"]:
         if condition["type"] != Condition.STALLED:
             del condition["message"]

@@ -217,6 +217,8 @@ def unconfirmed(trial: Trial) -> Finding | None:
     since = trial.candidate.stage.set_at
     if route is None or trial.live or since is None or trial.snapshot.now - since < trial.spec.progress_deadline:
         return None
+    if trial.weight < trial.stage.weight:
+        return None  # it lost its weight, and the operator died before it could note that: it is still to be raised
     message = f"weight {trial.weight} is not confirmed: {route.message or 'the gateway says nothing'}"
     return Finding(Move.HOLD, Reason.ROUTE_NOT_ACCEPTED, message, stalled=True)
 

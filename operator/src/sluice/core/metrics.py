@@ -100,7 +100,7 @@ class MetricPreset(Schema):
         if self.requests is None:
             failed = labels.get("__name__") == self.failures
         elif self.successes is None:
-            failed = bool(_compiled(self.failure_pattern).fullmatch(labels.get(self.code_label, "")))
+            failed = _matches(self.failure_pattern, labels.get(self.code_label, ""))
         else:
             return (1, 1) if labels.get("__name__") == self.requests else (0, -1)
         return 1, int(failed)
@@ -113,6 +113,12 @@ class MetricPreset(Schema):
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
+
+
+@lru_cache(maxsize=4096)
+def _matches(pattern: str, text: str) -> bool:
+    """Whether a code is one of these: there are few of them, and each sample of each pod has one."""
+    return bool(_compiled(pattern).fullmatch(text))
 
 
 def pod_pattern(deployment: str) -> str:

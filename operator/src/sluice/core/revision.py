@@ -36,13 +36,13 @@ class Inputs(Schema):
         The address of the model is left out: the same bytes from another place are the same model, and moving a
         store must not start a rollout.
         """
-        return digest(
-            {
-                "model": self.model.digest,
-                "runtime": self.runtime.model_dump(mode="json"),
-                "template": self.template,
-            }
-        )
+        return _revision_of(self.model.digest, self.runtime, canonical(self.template))
+
+
+@lru_cache(8192)  # each pass over each object asks for it
+def _revision_of(model: str, runtime: RuntimeRef, template: str) -> str:
+    """template: its canonical JSON."""
+    return digest({"model": model, "runtime": runtime.model_dump(mode="json"), "template": json.loads(template)})
 
 
 def checks_of(spec: Spec) -> str:

@@ -44,6 +44,8 @@ class Cache:
             return False
         kept = trimmed(kind, obj)
         before = self._forget(kind, key)
+        if before is not None and isinstance(kept.get("spec"), Kept) and kept["spec"] == before.get("spec"):
+            kept["spec"] = before["spec"]  # most writes are of the status: what was read from the spec stays read
         self._objects.setdefault(kind, {})[key] = kept
         if owner := _owner(kept):
             self._owned.setdefault((kind, key[0], owner), {})[key[1]] = kept

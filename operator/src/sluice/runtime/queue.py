@@ -93,11 +93,13 @@ class WorkQueue:
         # With all workers busy, what is due waits for one of them to end, which also is a change.
         blocked = len(self._running) >= self._workers
         delay = None if due is None or blocked else max(0.0, due - self._clock.monotonic())
+        # what is due is a change as well: a timeout of the wait would be cancelled and made anew at each event
+        timer = None if delay is None else asyncio.get_running_loop().call_later(delay, self._changed.set)
         try:
-            async with asyncio.timeout(delay):
-                await self._changed.wait()
-        except TimeoutError:
-            return
+            await self._changed.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     async def _pass(self, worker: Worker, key: Key) -> None:
         began = self._clock.monotonic()

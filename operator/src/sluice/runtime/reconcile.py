@@ -9,14 +9,16 @@ import structlog
 
 from sluice.api import names
 from sluice.api.status import Status
+from sluice.api.v1alpha1 import Spec
 from sluice.core import gateways
 from sluice.core.analysis.questions import UNASKED, Subject, counted_by_gateway
 from sluice.core.analysis.verdicts import NOTHING_KNOWN, CheckResult, Observation
 from sluice.core.conditions import significant
+from sluice.core.metrics import MetricPreset
 from sluice.core.plan import Action, Refusal
 from sluice.core.planner import decide
 from sluice.core.runtimes import Runtime
-from sluice.core.snapshot import Snapshot
+from sluice.core.snapshot import GatewayFacts, Snapshot
 from sluice.core.stages import largest_share
 from sluice.core.strategies import stages_of
 from sluice.ports import Clock, ClusterError, Object, Refused, Store
@@ -32,6 +34,7 @@ URGENT_RETRY: Final = timedelta(milliseconds=200)
 """Taking traffic back is tried again at this pace, however often it failed: no backoff while users get bad answers."""
 
 Refusals = dict[tuple[str, str], Refusal]
+_Watched = tuple[tuple[str, datetime, str], tuple[MetricPreset, MetricPreset | None], Spec, tuple[GatewayFacts, ...]]
 
 
 class Gather(Protocol):
@@ -148,6 +151,8 @@ class Reconciler:
         self._wrote: dict[Key, datetime] = {}
         self._checkpoints = Checkpoints(policy.checkpoint_every)
         self._had_weight: dict[Key, dict[str, datetime]] = {}
+        self._subjects: dict[Key, tuple[_Watched, Subject]] = {}
+        """What was watched last, and what that is made of."""
 
     async def __call__(self, key: Key) -> timedelta | None:
         """One pass. Returns when to come back; None: only when something changes. Raises ClusterError."""
@@ -189,6 +194,7 @@ class Reconciler:
         self._wrote.pop(key, None)
         self._checkpoints.forget(key)
         self._had_weight.pop(key, None)
+        self._subjects.pop(key, None)
 
     def _look(self, key: Key, resource: Object, refusals: Refusals) -> Snapshot:
         """The snapshot; with what the metrics say, where a candidate is on its way."""
@@ -229,29 +235,41 @@ class Reconciler:
         runtime = snapshot.runtimes.get(name)
         stables = snapshot.revision(stable.revision).inputs
         stable_runtime = snapshot.runtimes.get(stables.runtime.name) if stables else None
-        by_gateway = any(counted_by_gateway(check) for check in spec.analysis.checks)
         if runtime is None:  # nobody knows any more where it keeps its metrics: that is blindness, not peace
             self._evidence.untrack(key)
             return f"runtime {name} is no longer in the operator's table: put its row back"
-        self._evidence.track(
-            key,
-            Subject(
-                namespace=key[0],
-                name=key[1],
-                candidate=candidate.revision,
-                stable=stable.revision,
-                started_at=candidate.started_at,
-                checks=spec.analysis.checks,
-                preset=runtime.metrics,
-                stable_preset=stable_runtime.metrics if stable_runtime else None,
-                largest_share=largest_share(stages_of(spec)),
-                alpha=float(spec.analysis.false_rollback),
-                gateway=gateways.counts(snapshot.gateways) if by_gateway else UNASKED,
-                confined=self._policy.queries_confined,
-            ),
-            candidate.checkpoint,
-        )
+        arms = (candidate.revision, candidate.started_at, stable.revision)
+        presets = (runtime.metrics, stable_runtime.metrics if stable_runtime else None)
+        watched = (arms, presets, spec, snapshot.gateways)
+        if key not in self._subjects or self._subjects[key][0] != watched:
+            self._subjects[key] = (watched, self._subject(key, *watched))
+        self._evidence.track(key, self._subjects[key][1], candidate.checkpoint)
         return ""
+
+    def _subject(
+        self,
+        key: Key,
+        arms: tuple[str, datetime, str],
+        presets: tuple[MetricPreset, MetricPreset | None],
+        spec: Spec,
+        parents: tuple[GatewayFacts, ...],
+    ) -> Subject:
+        """What is watched of a rollout. arms: the candidate's revision, its start, and stable's revision."""
+        by_gateway = any(counted_by_gateway(check) for check in spec.analysis.checks)
+        return Subject(
+            namespace=key[0],
+            name=key[1],
+            candidate=arms[0],
+            stable=arms[2],
+            started_at=arms[1],
+            checks=spec.analysis.checks,
+            preset=presets[0],
+            stable_preset=presets[1],
+            largest_share=largest_share(stages_of(spec)),
+            alpha=float(spec.analysis.false_rollback),
+            gateway=gateways.counts(parents) if by_gateway else UNASKED,
+            confined=self._policy.queries_confined,
+        )
 
     def _observed(self, key: Key, snapshot: Snapshot) -> Observation:
         """What the metrics say of the candidate; nothing, where none is watched."""

@@ -123,7 +123,13 @@ def _disruption_budget(obj: Object) -> dict[str, Any]:
     return {"spec": obj.get("spec") or {}}
 
 
+def _model_deployment(obj: Object) -> dict[str, Any]:
+    """All of it; the spec for itself, as it outlives many statuses (see Cache.put)."""
+    return {k: Kept(v) if k == "spec" and isinstance(v, Mapping) else v for k, v in obj.items() if k != "metadata"}
+
+
 _RULES: Final[Mapping[str, Callable[[Object], dict[str, Any]]]] = {
+    names.KIND: _model_deployment,
     "Deployment": _deployment,
     "Service": _service,
     "Pod": _pod,

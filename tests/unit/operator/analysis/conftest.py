@@ -1,10 +1,13 @@
 """A metrics store in memory that holds raw samples and answers the operator's own questions, on a clock of its own."""
 
 import re
+from bisect import bisect_right, insort
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -20,6 +23,7 @@ START = datetime(2026, 1, 5, 12, 0, 0, 700_000, tzinfo=UTC)
 POD = "flights-8b21de07-6d5f9c7b8d-abcde"
 STABLE_POD = "flights-6f9c41d2-6d5f9c7b8d-sssss"
 OTHER_POD = "flights-8b21de07-6d5f9c7b8d-fghij"
+TIME = itemgetter(0)
 PRESET = MetricPreset(requests="http_requests_total", latency="http_request_duration_seconds")
 
 
@@ -47,6 +51,7 @@ class Store:
 
     clock: StoreClock
     samples: dict[tuple[tuple[str, str], ...], list[tuple[float, float]]] = field(default_factory=dict)
+    """By labels: (time in seconds since the epoch, value), oldest first."""
     asked: list[tuple[str, datetime | None]] = field(default_factory=list)
     error: Callable[[str], Exception | None] = lambda promql: None
     value: Callable[[str, float], tuple[Series, ...]] = lambda promql, at: ()
@@ -54,7 +59,7 @@ class Store:
     def put(self, name: str, at: float, value: float, pod: str = POD, namespace: str = "prod", **labels: str) -> None:
         """One sample; `at` in seconds since START."""
         full = {"__name__": name, "namespace": namespace, "pod": pod, "job": "pods", "instance": f"{pod}:8080"} | labels
-        self.samples.setdefault(tuple(sorted(full.items())), []).append((START.timestamp() + at, value))
+        insort(self.samples.setdefault(tuple(sorted(full.items())), []), (START.timestamp() + at, value))
 
     def scrape(
         self, at: float, ok: float, failed: float | None = None, slow: float = 0, pod: str = POD, **labels: str
@@ -76,18 +81,23 @@ class Store:
         selector = re.fullmatch(r"(\w*)\{(.*)\}\[(\d+)s\]", promql)
         if selector is None:
             return self.value(promql, now)
-        named = {"__name__": selector[1]} if selector[1] else {}
-        matchers = dict(re.findall(r'(\w+)=~"([^"]*)"', selector[2])) | named
         if "\\" in selector[2]:
             raise QueryError("a backslash would need escaping")
         found = []
         for labels, points in self.samples.items():
-            given = dict(labels)
-            if all(re.fullmatch(pattern, given.get(label, "")) for label, pattern in matchers.items()):
-                inside = tuple(p for p in sorted(points) if now - int(selector[3]) < p[0] <= now)
-                if inside:
-                    found.append(Series(given, inside))
+            if selects(selector[1], selector[2], labels):
+                first, last = (bisect_right(points, at, key=TIME) for at in (now - int(selector[3]), now))
+                if first < last:
+                    found.append(Series(dict(labels), tuple(points[first:last])))
         return tuple(found)
+
+
+@lru_cache(None)  # polls ask the same few questions again, each second
+def selects(name: str, matchers: str, labels: tuple[tuple[str, str], ...]) -> bool:
+    """Whether a series with these labels is meant; name: of its metric, empty where a matcher names it."""
+    patterns = dict(re.findall(r'(\w+)=~"([^"]*)"', matchers)) | ({"__name__": name} if name else {})
+    given = dict(labels)
+    return all(re.fullmatch(pattern, given.get(label, "")) for label, pattern in patterns.items())
 
 
 ERRORS = Check(name="errors", type="Rate", rate=RateCheck(max=Decimal("0.05")))

@@ -2,10 +2,11 @@
 
 import random as stdlib_random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.core.analysis.counters import BornAtZero, Counters
+from sluice.core.analysis.counters import BornAtZero, Counters, Delta
 from sluice.core.metrics import Series
 
 
@@ -48,6 +49,86 @@ def test_two_prometheus_whose_clocks_differ_count_everything_once() -> None:
 def test_a_restart_is_a_reset_also_right_after_the_last_scrape() -> None:
     assert amounts(Counters(), series((10, 500), (12, 249))) == [(10, 0), (12, 249)]
     assert amounts(Counters(), series((10, 500), (80, 499))) == [(10, 0), (80, 499)]
+
+
+def by_code(deltas: list[Delta]) -> list[tuple[float, str, float]]:
+    return [(delta.time, delta.labels["code"], delta.amount) for delta in deltas]
+
+
+def pair(*scrapes: tuple[float, float, float], pod: str = "p") -> list[Series]:
+    """Scrapes of a pod: (time, successes, failures)."""
+    return [
+        series(*((time, ok) for time, ok, _ in scrapes), pod=pod, code="200"),
+        series(*((time, failed) for time, _, failed in scrapes), pod=pod, code="500"),
+    ]
+
+
+def test_another_clock_is_left_out_with_all_series_also_with_those_that_fell_far() -> None:
+    """Few failures fall to less than half within seconds. By themselves they would be a restart, and counted again."""
+    counters = Counters()
+    counters.absorb(pair((0, 8000, 3)), born(False))
+    assert by_code(counters.absorb(pair((5, 7960, 1)), born(False))) == []
+    assert by_code(counters.absorb(pair((10, 8100, 4)), born(False))) == [(10, "200", 100), (10, "500", 1)]
+    assert counters.backwards == 2
+
+
+@pytest.mark.parametrize("second", [(30, 600, 3), (30, 900, 3), (30, 600, 9)])
+def test_a_scrape_after_a_short_life_that_may_be_another_process_is_a_baseline(
+    second: tuple[float, float, float],
+) -> None:
+    """The successes alone could be told late, the failures alone would be a restart, or the other way round: counting
+    3 failures of no success was evidence for a rollback. So were 40 successes and 16 failures more than in the life
+    before, which are no counts at all."""
+    counters = Counters()
+    counters.absorb(pair((0, 800, 8)), born(True))
+    told = counters.absorb(pair(second, (60, 1500, 12)), born(True))
+    _, ok, failed = second
+    assert by_code(told) == [(30, "200", 0), (30, "500", 0), (60, "200", 1500 - ok), (60, "500", 12 - failed)]
+
+
+def test_a_process_that_did_more_than_the_one_before_is_another_one_however_long_nobody_looked() -> None:
+    counters = Counters()
+    counters.absorb(pair((0, 500, 8)), born(True))
+    assert by_code(counters.absorb(pair((90, 600, 3)), born(True))) == [(90, "200", 0), (90, "500", 0)]
+
+
+def test_an_old_process_that_falls_below_half_began_again_also_right_after_its_last_scrape() -> None:
+    counters = Counters()
+    counters.absorb(pair((0, 60, 1), (200, 8000, 80)), born(True))
+    assert by_code(counters.absorb(pair((230, 600, 3)), born(True))) == [(230, "200", 600), (230, "500", 3)]
+
+
+def test_a_process_that_began_again_counts_all_that_it_tells() -> None:
+    counters = Counters()
+    counters.absorb(pair((0, 8000, 80)), born(False))
+    assert by_code(counters.absorb(pair((30, 600, 3)), born(False))) == [(30, "200", 600), (30, "500", 3)]
+
+
+def test_a_series_that_was_away_when_its_process_began_again_counts_in_full_also_in_a_later_answer() -> None:
+    """One failure in the life before, one in this: the same number is another failure."""
+    for cut in (True, False):
+        counters = Counters()
+        counters.absorb(pair((0, 8000, 1)), born(False))
+        answers = [[series((30, 600), code="200")], pair((60, 1200, 1))]
+        if not cut:
+            answers = [[series((30, 600), (60, 1200), code="200"), series((60, 1), code="500")]]
+        told = [entry for answer in answers for entry in by_code(counters.absorb(answer, born(False)))]
+        assert told == [(30, "200", 600), (60, "200", 600), (60, "500", 1)]
+
+
+def test_it_is_known_after_a_restart_of_the_operator_which_process_began_again() -> None:
+    counters, another = Counters(), Counters()
+    counters.absorb(pair((0, 8000, 1)), born(False))
+    counters.absorb([series((30, 600), code="200")], born(False))
+    another.restore(counters.save())
+    assert by_code(another.absorb(pair((60, 1200, 1)), born(False))) == [(60, "200", 600), (60, "500", 1)]
+
+
+def test_another_pod_goes_on_while_one_begins_again() -> None:
+    counters = Counters()
+    counters.absorb([*pair((0, 8000, 80)), *pair((0, 900, 9), pod="q")], born(False))
+    told = counters.absorb([*pair((30, 600, 3)), *pair((30, 1500, 12), pod="q")], born(False))
+    assert [delta.amount for delta in told if delta.labels["pod"] == "q"] == [600, 3]
 
 
 def test_an_overlap_of_two_answers_counts_once() -> None:

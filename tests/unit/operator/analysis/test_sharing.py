@@ -67,6 +67,12 @@ def test_half_of_a_check_is_for_its_slices() -> None:
     assert with_slices(log(10), []) == log(10)
 
 
+def test_slices_of_many_rollouts_are_one_computation() -> None:
+    aggregate, slices = np.array([0.0, 2.0]), np.array([[1.0, 3.0, -2.0], [0.5, 700.0, 800.0]])
+    each = [float(with_slices(a, row)) for a, row in zip(aggregate, slices, strict=True)]
+    assert with_slices(aggregate, slices).tolist() == each
+
+
 def test_one_bad_slice_in_twenty_is_listed() -> None:
     quiet = [log(0.5)] * 20
     quiet[13] = log(20 / 0.01)

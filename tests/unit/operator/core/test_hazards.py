@@ -218,6 +218,11 @@ ROWS: list[tuple[str, Callable[[], Snapshot], Move, Reason, bool]] = [
         Move.HOLD, Reason.ROUTE_NOT_ACCEPTED, True,
     ),
     (
+        "a weight that was set long ago and taken back by an operator that died before it noted it",
+        lambda: replace(set_for(10), route=route_of({STABLE: 100}, RouteState.VERIFIED)),
+        Move.GO, Reason.ROLLING, False,
+    ),
+    (
         "a weight that was set a moment ago, in a stage that was entered long ago",
         lambda: overdue(set_for(0.1)),
         Move.GO, Reason.ROLLING, False,

@@ -8,6 +8,7 @@ from sluice.adapters.kube.gather import gather
 from sluice.api import names
 from sluice.api.status import Status
 from sluice.core.snapshot import RevisionFacts
+from sluice.ports import Beside, Kept, Object, reading_beside
 from sluice.runtime.cache import Cache
 from unit.operator.core.scenes import CANDIDATE, IDENTITY, NOW, STABLE, candidate_status, status_of
 
@@ -58,3 +59,19 @@ def test_a_stable_whose_deployment_was_made_again_around_its_pods_serves() -> No
     """kubectl delete --cascade=orphan, and the operator restores the Deployment: it adopts the pods."""
     [pod] = gathered(status_of(candidate_status()), STABLE, BEFORE).pods
     assert pod.ready
+
+
+def test_what_is_read_beside_others_is_read_again_when_they_are_others() -> None:
+    read: list[int] = []
+
+    def count(_: Object, others: Beside) -> int:
+        read.append(sum(len(group) for group in others))
+        return read[-1]
+
+    resource, pod, other = (Kept({"metadata": {"resourceVersion": version}}) for version in "123")
+    assert [reading_beside(resource, [[pod], []], count) for _ in range(3)] == [1, 1, 1]
+    assert len(read) == 1
+    assert reading_beside(resource, [[pod], [other]], count) == 2
+    assert reading_beside(resource, [[], [pod]], count) == 1, "another group is another question"
+    assert reading_beside(resource, [[], [Kept({"metadata": {"resourceVersion": "9"}})]], count) == 1
+    assert len(read) == 4

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from sluice.api import names
+from sluice.ports import reading
 from sluice.runtime.cache import Cache
 
 Make = Any
@@ -136,3 +138,21 @@ def test_a_route_keeps_all_annotations_but_the_copy_that_kubectl_leaves(cache: C
     assert held is not None
     assert held["metadata"]["annotations"] == {"a/b": "c"}
     assert held["spec"] == {"rules": [{"name": "live"}]}
+
+
+def test_a_write_of_the_status_leaves_the_spec_the_same_object() -> None:
+    """What was read from it, a Spec of a hundred fields, need not be read again."""
+    cache = Cache([names.KIND])
+
+    def written(version: int, spec: dict[str, Any], **status: Any) -> Any:
+        metadata = {"namespace": "shop", "name": "flights", "resourceVersion": str(version)}
+        cache.put(names.KIND, {"metadata": metadata, "spec": spec, "status": status})
+        return cache.get(names.KIND, "shop", "flights")
+
+    first = written(1, {"replicas": 3})["spec"]
+    assert reading(first, len) == 1
+    second = written(2, {"replicas": 3}, summary="Serving")
+    assert second["spec"] is first
+    assert second["status"] == {"summary": "Serving"}
+    third = written(3, {"replicas": 4, "paused": True})["spec"]
+    assert (third, reading(third, len)) == ({"replicas": 4, "paused": True}, 2)

@@ -1,10 +1,10 @@
 """From the cached objects of one ModelDeployment to the Snapshot that a decision reads."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -18,7 +18,10 @@ from sluice.core.plan import Refusal
 from sluice.core.revision import Inputs, canonical
 from sluice.core.runtimes import Runtime
 from sluice.core.snapshot import Child, GatewayFacts, Identity, Pod, RevisionFacts, Snapshot
-from sluice.ports import Object, Store, reading
+from sluice.ports import Beside, Object, Store, reading, reading_beside
+
+_OWNED: Final = ("ControllerRevision", "Deployment", "Service", "EndpointSlice", "Pod")
+"""Kinds whose objects belong to one revision each."""
 
 
 def gather(
@@ -36,16 +39,9 @@ def gather(
     Raises pydantic.ValidationError when the stored *status* cannot be read: to act without that memory could give
     traffic to a rejected revision.
     """
-    metadata = resource["metadata"]
-    identity = Identity(
-        namespace=metadata["namespace"],
-        name=metadata["name"],
-        uid=metadata["uid"],
-        generation=int(metadata.get("generation", 0)),
-        resource_version=metadata["resourceVersion"],
-        annotations=metadata.get("annotations") or {},
-    )
-    spec, problem = reading(resource, _spec)
+    metadata, identity = resource["metadata"], reading(resource, _identity)
+    owned = [store.owned(kind, identity.namespace, identity.name) for kind in _OWNED]
+    spec, problem = reading(resource.get("spec") or {}, _spec)
     route = store.get("HTTPRoute", identity.namespace, identity.name)
     service = store.get("Service", identity.namespace, identity.name)
     budget = store.get("PodDisruptionBudget", identity.namespace, identity.name)
@@ -58,7 +54,7 @@ def gather(
         spec_problem=problem,
         status=status,
         deleting=bool(metadata.get("deletionTimestamp")),
-        revisions=_revisions(store, identity, status.candidate.revision if status.candidate else None),
+        revisions=reading_beside(resource, owned, _revisions),
         route=reading(route, route_facts) if route and owned_by(route, identity.uid) else None,
         stable_service=_child(service, identity),
         stable_selects=selects if service and owned_by(service, identity.uid) else None,
@@ -71,9 +67,21 @@ def gather(
     )
 
 
-def _spec(resource: Object) -> tuple[Spec | None, str]:
+def _identity(resource: Object) -> Identity:
+    metadata = resource["metadata"]
+    return Identity(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        generation=int(metadata.get("generation", 0)),
+        resource_version=metadata["resourceVersion"],
+        annotations=metadata.get("annotations") or {},
+    )
+
+
+def _spec(said: Object) -> tuple[Spec | None, str]:
     try:
-        return Spec.model_validate(resource.get("spec") or {}), ""
+        return Spec.model_validate(said), ""
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in ("spec", *first["loc"]))
@@ -99,25 +107,26 @@ def _child(obj: Object | None, identity: Identity, drifted: bool = False) -> Chi
     return Child(uid=obj["metadata"]["uid"], applied=applied, drifted=drifted)
 
 
-def _by_revision(store: Store, kind: str, identity: Identity) -> dict[str, list[Object]]:
+def _by_revision(objects: Sequence[Object]) -> dict[str, list[Object]]:
     found: dict[str, list[Object]] = defaultdict(list)
-    for obj in store.owned(kind, identity.namespace, identity.name):
+    for obj in objects:
         revision = obj["metadata"]["labels"].get(names.LABEL_REVISION)
         if revision:
             found[revision].append(obj)
     return found
 
 
-def _revisions(store: Store, identity: Identity, candidate: str | None) -> dict[str, RevisionFacts]:
-    kinds = ("ControllerRevision", "Deployment", "Service", "EndpointSlice", "Pod")
-    parts = {kind: _by_revision(store, kind, identity) for kind in kinds}
+def _revisions(resource: Object, owned: Beside) -> Mapping[str, RevisionFacts]:
+    """By revision. owned: the objects of each kind of _OWNED. Most passes find what the one before found."""
+    identity, candidate = reading(resource, _identity), reading(resource, _status).candidate
+    parts = {kind: _by_revision(objects) for kind, objects in zip(_OWNED, owned, strict=True)}
     revisions = {revision for found in parts.values() for revision in found}
     return {
         revision: _revision(
             identity,
             revision,
             {kind: found.get(revision, []) for kind, found in parts.items()},
-            is_candidate=revision == candidate,
+            is_candidate=candidate is not None and revision == candidate.revision,
         )
         for revision in revisions
     }

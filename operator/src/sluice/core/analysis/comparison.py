@@ -53,6 +53,12 @@ class Counts:
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(self.n1 + other.n1, self.x1 + other.x1, self.n0 + other.n0, self.x0 + other.x0)
 
+    def plus(self, arm: Arm, requests: float, losses: Floats) -> "Counts":
+        """With so many more of one arm."""
+        if arm == "candidate":
+            return Counts(self.n1 + requests, self.x1 + losses, self.n0, self.x0)
+        return Counts(self.n1, self.x1, self.n0 + requests, self.x0 + losses)
+
     def row(self) -> list[float]:
         """As numbers."""
         return [self.n1, *self.x1.tolist(), self.n0, *self.x0.tolist()]
@@ -195,14 +201,13 @@ class Comparison(Generic[State]):
         """Counts of one scrape of one pod at `time`; a scrape without requests changes nothing. losses: (ways,)."""
         if requests <= 0 or (time <= self.origin and arm == "candidate"):
             return
-        lost, none = np.clip(losses, 0.0, requests), np.zeros(self.ways)
-        counts = Counts(requests, lost, 0.0, none) if arm == "candidate" else Counts(0.0, none, requests, lost)
+        lost = np.minimum(np.maximum(losses, 0.0), requests)
         at = self._place(int((time - self.origin) // WINDOW))
         window = self._windows[at]
-        window.counts += counts
+        window.counts = window.counts.plus(arm, requests, lost)
         self._note_traffic(arm, pod, window.index)
         if time > self.origin:
-            self.total += counts
+            self.total = self.total.plus(arm, requests, lost)
         del self._after[at:]
 
     def settle(self, until: float) -> None:
@@ -306,13 +311,13 @@ class Comparison(Generic[State]):
         window, state = self._windows[at], before.state
         if window.index < 0:
             return _After(bets.remember(state, window.counts, window.index), before.compared)
-        waiting = [*before.waiting, (window.index, window.counts)]
+        waiting = (*before.waiting, (window.index, window.counts))
         while waiting[0][0] <= window.index - PATIENCE:
-            index, dropped = waiting.pop(0)
-            state = bets.remember(state, dropped, index)
-        if not any(c.n1 for _, c in waiting) or not any(c.n0 for _, c in waiting):
-            return _After(state, before.compared, tuple(waiting))
-        counts = sum((c for _, c in waiting[1:]), waiting[0][1])
+            (index, dropped), *rest = waiting
+            state, waiting = bets.remember(state, dropped, index), tuple(rest)
+        counts = _together(waiting)
+        if counts is None:
+            return _After(state, before.compared, waiting)
         return Step(bets, state, counts, window.index, self._pods(at))
 
     def _pods(self, at: int) -> Mapping[Arm, int]:
@@ -322,6 +327,20 @@ class Comparison(Generic[State]):
             arm: max(1, sum(_any_within(windows, index - WITH_TRAFFIC, index) for windows in pods.values()))
             for arm, pods in self._traffic.items()
         }
+
+
+def _together(waiting: Sequence[tuple[int, Counts]]) -> Counts | None:
+    """What can be compared: the sum of all that waits; None while an arm has no request. Arrays are added only then."""
+    n1 = n0 = 0.0
+    for _, counts in waiting:
+        n1 += counts.n1
+        n0 += counts.n0
+    if not n1 or not n0:
+        return None
+    x1, x0 = waiting[0][1].x1, waiting[0][1].x0
+    for _, counts in waiting[1:]:
+        x1, x0 = x1 + counts.x1, x0 + counts.x0
+    return Counts(n1, x1, n0, x0)
 
 
 def _any_within(windows: Sequence[int], after: int, until: int) -> bool:

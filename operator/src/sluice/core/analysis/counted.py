@@ -117,7 +117,10 @@ class Counted(ABC):
     @property
     def fault(self) -> str:
         """Why the question itself is wrong, else empty."""
-        return next((fault for fault in self._faults.values() if fault), "")
+        for fault in self._faults.values():
+            if fault:
+                return fault
+        return ""
 
     @cached_property
     def required(self) -> bool:

@@ -69,7 +69,9 @@ def bet(log_wealth: Floats, requests: ArrayLike, losses: ArrayLike, pmax: float,
 def log_evidence(log_wealth: Floats, k: ArrayLike) -> Floats:
     """ln of the e-value after k epochs: all bets, and the mass 1/(k+1) that was not bet yet."""
     rest = -np.log(np.asarray(k, dtype=float) + 1.0)
-    total: Floats = np.logaddexp(np.logaddexp.reduce(log_wealth, axis=-1), rest)
+    # the largest is taken out, so that no power of e overflows; np.logaddexp.reduce takes three times as long
+    most = np.maximum(log_wealth.max(axis=-1), rest)
+    total: Floats = most + np.log(np.exp(log_wealth - most[..., None]).sum(axis=-1) + np.exp(rest - most))
     return total
 
 

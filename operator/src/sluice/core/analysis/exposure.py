@@ -47,6 +47,20 @@ class _Sum:
         return Exposure(time, self.requests, self.losses, self.began, self.uncounted)
 
 
+@dataclass(slots=True)
+class _Failures:
+    """Of all series of one moment, as plain numbers: an array for each delta takes most of the time."""
+
+    began: float
+    requests: float = 0.0
+    failures: float = 0.0
+    uncounted: float = 0.0
+
+    def exposure(self, time: float) -> Exposure:
+        failed = min(max(self.failures, 0.0), self.requests)
+        return Exposure(time, self.requests, np.array([failed]), self.began, self.uncounted)
+
+
 def _sum_of(sums: dict[float, _Sum], time: float, ways: int) -> _Sum:
     if time not in sums:
         sums[time] = _Sum(0.0, np.zeros(ways), time)
@@ -58,16 +72,21 @@ def failed_requests(preset: MetricPreset, deltas: Iterable[Delta]) -> list[Expos
 
     Where failures are what is missing to all requests, one whose success is told a scrape later counts as failed.
     """
-    sums: dict[float, _Sum] = {}
-    for delta in deltas:
-        one = _sum_of(sums, delta.time, 1)
-        requests, failures = preset.outcome(delta.labels)
+    sums: dict[float, _Failures] = {}
+    outcomes: dict[int, tuple[int, int]] = {}  # by the identity of a series' labels, which all of its deltas share
+    for delta in (*deltas,):  # all of them are kept, so that no identity is used twice
+        one = sums.get(delta.time)
+        if one is None:
+            one = sums[delta.time] = _Failures(delta.time)
+        outcome = outcomes.get(id(delta.labels))
+        if outcome is None:
+            outcome = outcomes[id(delta.labels)] = preset.outcome(delta.labels)
+        requests, failures = outcome
         one.requests += requests * delta.amount
-        one.losses[0] += failures * delta.amount
-        one.began = min(one.began, delta.before if delta.before is not None else delta.time)
+        one.failures += failures * delta.amount
+        if delta.before is not None and delta.before < one.began:
+            one.began = delta.before
         one.uncounted += requests * delta.uncounted
-    for one in sums.values():
-        np.clip(one.losses, 0.0, one.requests, out=one.losses)
     return [sums[time].exposure(time) for time in sorted(sums)]
 
 

@@ -80,6 +80,8 @@ class Judge:
             if check.prometheus is not None
         }
         self._limits = limits_of(subject.checks, subject.alpha)
+        self._fails_at = {check: log(limit) for check, limit in self._limits.items()}
+        """ln of the limits."""
         compared = tuple(c.stable_metric for c in self._counted if c.comparison is not None)
         counts = subject.gateway_counts
         self._addresses = Addresses()
@@ -176,8 +178,10 @@ class Judge:
         if not self._is_gateways(metric):
             answer = self._of_users(answer)
         deltas = self._deltas(metric, answer)
-        candidate = [delta for delta in deltas if self._is_candidates(delta.labels.get("pod", ""))]
-        stable = [delta for delta in deltas if not self._is_candidates(delta.labels.get("pod", ""))]
+        candidate: list[Delta] = []
+        stable: list[Delta] = []
+        for delta in deltas:
+            (candidate if self._is_candidates(delta.labels.get("pod", "")) else stable).append(delta)
         for counted in self._counted:
             if counted.metric == metric:
                 counted.take("candidate", candidate)
@@ -295,7 +299,7 @@ class Judge:
         return any(c.check.on_fail is OnFail.ROLLBACK and self._failed(c) for c in self._counted)
 
     def _failed(self, counted: Counted) -> bool:
-        return counted.peak >= log(self._limits[counted.check.name])
+        return counted.peak >= self._fails_at[counted.check.name]
 
     def know_pods(self, pods: Mapping[str, datetime], addresses: Mapping[str, str] | None = None) -> None:
         """Notes when pods of both revisions started, and their addresses; what is gone stays known."""

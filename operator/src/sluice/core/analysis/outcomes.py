@@ -104,13 +104,14 @@ class Outcomes:
     """When the proxies told of the route: their own samples are the proof, as a failed scrape has none."""
     strangers: str = ""
     """An address for which it counts and that no pod of the rollout has; empty once one has."""
-    _counters: Counters = field(default_factory=Counters)
+    _counters: Counters = field(init=False)
     _open: dict[Place, _Open] = field(default_factory=lambda: defaultdict(_Open))
     _strange: float = 0.0
     _familiar: bool = False
 
     def __post_init__(self) -> None:
         self.sight = Sight(self.known_since)
+        self._counters = Counters(process_of=self._place)  # a proxy forgets each place by itself
 
     def newest(self) -> float | None:
         """Time of the newest sample of any proxy, seconds since the epoch."""

@@ -82,7 +82,9 @@ def compare_rates(
     number = np.asarray(index, dtype=np.int64) // EPOCH
     opened = number != wealth.epoch
     epochs = wealth.epochs + opened
-    rollback = np.where(opened[..., None], open_epoch(wealth.rollback, np.maximum(epochs, 1)), wealth.rollback)
+    rollback = wealth.rollback
+    if opened.any():
+        rollback = np.where(opened[..., None], open_epoch(rollback, np.maximum(epochs, 1)), rollback)
     noise = tolerance.phi
     rollback = two_sample_bet(rollback, n1, x1, n0, x0, tolerance.most, tolerance.margin, noise)
     promotion = wealth.promotion

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sluice.api.v1alpha1 import Check
 from sluice.core.analysis.eprocess import Floats
@@ -64,12 +65,17 @@ def combined(log_e: Sequence[float] | Floats, weights: Sequence[float] | Floats)
     return float(total)
 
 
-def with_slices(aggregate: float, slices: Sequence[float]) -> float:
-    """ln of a check's e-value: half the aggregate's, half the mean of its slices'. All in ln."""
-    if not slices:
-        return aggregate
-    mean = float(np.logaddexp.reduce(np.asarray(slices, dtype=float))) - float(np.log(len(slices)))
-    return float(np.logaddexp(aggregate, mean)) - float(np.log(2.0))
+def with_slices(aggregate: ArrayLike, slices: ArrayLike) -> Floats:
+    """ln of a check's e-value: half the aggregate's, half the mean of its slices'. All in ln.
+
+    aggregate: (...), rollouts, none for one alone. slices: (..., slices). Without any slice the aggregate's itself.
+    """
+    whole, parts = np.asarray(aggregate, dtype=float), np.asarray(slices, dtype=float)
+    if not parts.shape[-1]:
+        return whole
+    mean = np.logaddexp.reduce(parts, axis=-1) - np.log(parts.shape[-1])
+    total: Floats = np.logaddexp(whole, mean) - np.log(2.0)
+    return total
 
 
 def discoveries(log_e: Sequence[float], alpha: float) -> tuple[int, ...]:

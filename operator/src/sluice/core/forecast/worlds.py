@@ -108,14 +108,17 @@ class Poll:
 
 
 class Rollouts:
-    """`worlds` rollouts of one kind. Each has its own pods, whose shares of losses differ a little for good."""
+    """`worlds` rollouts of one kind. Each has its own pods, whose shares of losses differ a little for good.
+
+    candidate, stable: the factor on each pod's share, (worlds, pods), with mean 1.
+    """
 
     def __init__(self, traffic: Traffic, worlds: int, seed: int) -> None:
         self.traffic = traffic
         self.worlds = worlds
         self._random = np.random.default_rng(seed)
-        self._candidate = self._factors(max(leg.pods for leg in traffic.legs))
-        self._stable = self._factors(traffic.stable_pods)
+        self.candidate = self._factors(max(leg.pods for leg in traffic.legs))
+        self.stable = self._factors(traffic.stable_pods)
 
     def _factors(self, pods: int) -> Floats:
         """(worlds, pods), each with mean 1."""
@@ -127,7 +130,7 @@ class Rollouts:
         pods = self.traffic.stable_pods
         shape = (self.worlds, pods, blocks)
         requests = self._random.poisson(self.traffic.rate * seconds / pods, shape).astype(float)
-        return requests, self._losses(requests, self.traffic.base * self._stable[..., None])
+        return requests, self._losses(requests, self.traffic.base * self.stable[..., None])
 
     def polls(self, length: float) -> Iterator[Poll]:
         """`length` seconds, poll by poll."""
@@ -137,8 +140,8 @@ class Rollouts:
             leg, base = t.legs[number], t.base * t.course(seconds)
             weight = leg.weight / 100
             share = t.failing if t.failing is not None else base * t.factor
-            n1, x1 = self._arm(t.rate * weight * leg.poll, share, self._candidate[:, : leg.pods])
-            n0, x0 = self._arm(t.rate * (1 - weight) * leg.poll, base, self._stable)
+            n1, x1 = self._arm(t.rate * weight * leg.poll, share, self.candidate[:, : leg.pods])
+            n0, x0 = self._arm(t.rate * (1 - weight) * leg.poll, base, self.stable)
             yield Poll(seconds, seconds + leg.poll, number, n1, x1, n0, x0)
             seconds += leg.poll
 
