@@ -214,6 +214,10 @@ bench-model-server: $(ENV)  ## The model server's speed beside hello-world and M
 bench-answers: $(ENV)  ## Every supported model on 100,000 flights against scikit-learn's own answers. Writes build/bench/answers.json.
 	@$(SINGLE) $(PYTHON) -m sluice_dev.modelbench.answers
 
+.PHONY: bench-onnx
+bench-onnx: $(ENV)  ## ONNX models on 100,000 flights against onnxruntime's and scikit-learn's own answers. Writes build/bench/onnx.json.
+	@$(SINGLE) $(PYTHON) -m sluice_dev.modelbench.graph_answers
+
 .PHONY: bench-hostile
 bench-hostile: $(ENV)  ## Pickles, bombs, foreign types and tampered models: refused, or answered rightly. Writes build/bench/hostile.json.
 	@$(SINGLE) $(PYTHON) -m sluice_dev.modelbench.hostile

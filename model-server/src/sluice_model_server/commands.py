@@ -19,7 +19,10 @@ Folder = Annotated[Path, typer.Argument(help="Folder of a packed model.", exists
 def pack(
     model: Annotated[
         str,
-        typer.Argument(help="A .skops file, or a fitted estimator in Python as `module:name` (looked for here first)."),
+        typer.Argument(
+            help="A .skops or .onnx file, or a fitted estimator or ONNX model in Python as `module:name`, which is "
+            "looked for here first."
+        ),
     ],
     to: Annotated[
         Path, typer.Option("--to", "--into", help="Folder to write to, e.g. models/flight-delay/42: name and version.")
@@ -37,6 +40,9 @@ def pack(
     columns: Annotated[
         str, typer.Option(help="Inputs in the order of the training, for models that know no names: a,b")
     ] = "",
+    classes: Annotated[
+        str, typer.Option(help="What the probabilities of an ONNX model are of, if its graph does not say: a,b")
+    ] = "",
     name: Annotated[str | None, typer.Option(help="Name in requests; the last folder but one by default.")] = None,
     version: Annotated[str | None, typer.Option(help="Version; the last folder by default.")] = None,
 ) -> None:
@@ -47,6 +53,7 @@ def pack(
 
     more: dict[str, Any] = {
         "data": data, "label": label, "slices": _list(slices), "evaluation": evaluation, "columns": _list(columns),
+        "classes": _list(classes),
     }  # fmt: skip
     with _explained(), warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", PackingNote)

@@ -6,22 +6,25 @@ import scikit-learn again (1.5 s of CPU).
 """
 
 import multiprocessing
+import resource
 import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from sluice_model_server.errors import ModelBroken, ModelServerError
 
 
-def check_in_child(check: Callable[[], object], subject: str, *, seconds: float) -> None:
+def check_in_child(check: Callable[[], object], subject: str, *, seconds: float, memory: int | None = None) -> None:
     """Runs `check` in a forked child. Must run before this process starts threads.
 
-    subject: what errors call it. seconds: time the child gets.
+    subject: what errors call it. seconds: time the child gets. memory: bytes that it may take on top of what this
+    process has; None: no limit.
     Raises ModelBroken when the check raises a ModelServerError (with its text), ends the process, or takes too long.
     """
     context = multiprocessing.get_context("fork")
     receiving, sending = context.Pipe(duplex=False)
-    child = context.Process(target=_try, args=(check, sending), daemon=True)
+    child = context.Process(target=_try, args=(check, sending, memory), daemon=True)
     child.start()
     sending.close()
     try:
@@ -36,12 +39,27 @@ def check_in_child(check: Callable[[], object], subject: str, *, seconds: float)
         receiving.close()
 
 
-def _try(check: Callable[[], object], sending: Connection) -> None:
+def _try(check: Callable[[], object], sending: Connection, memory: int | None) -> None:
+    if memory is not None:
+        limit = _taken() + memory
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     try:
         check()
     except ModelServerError as error:
         sending.send(str(error)[:2000])  # less than a pipe holds, so this cannot block
         raise SystemExit(1) from None
+    except MemoryError:
+        sending.send(
+            f"the model takes more than {(memory or 0) >> 20} MiB to load and to answer, too much for its size"
+        )
+        raise SystemExit(1) from None
+
+
+def _taken() -> int:
+    """What RLIMIT_DATA counts of this process, bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith("VmData:"))
+    return int(line.split()[1]) << 10
 
 
 def _reason(subject: str, exitcode: int | None, receiving: Connection) -> str:

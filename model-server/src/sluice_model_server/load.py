@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sluice_model_server.errors import DigestMismatch, ManifestError
+from sluice_model_server.formats import format_of, loader
 from sluice_model_server.manifest import Manifest, ModelFile, read_manifest
 from sluice_model_server.predictor import Predictor
 from sluice_model_server.probing import check_profile
 from sluice_model_server.profile import Profile, read_profile
-from sluice_model_server.trust import load_trusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +25,19 @@ class ServedModel:
 def load_model(directory: Path, *, max_bytes: int, compiled: bool = True) -> ServedModel:
     """Verifies every file against the manifest, loads the model and lets it answer its probe.
 
-    max_bytes: limit of the unpacked model. compiled: answer by a compiled path where there is one.
+    max_bytes: limit of the unpacked model. compiled: let the model answer faster where that changes no bit.
     Raises a ModelServerError.
     """
     manifest, digest = read_manifest(directory)
     for file in manifest.files:
         verify_file(directory / file.path, file)
-    (model_file,) = (file for file in manifest.files if file.path.endswith(".skops"))
-    predictor = Predictor(load_trusted(directory / model_file.path, max_bytes=max_bytes), manifest)
+    load = loader(manifest)
+    predictor = Predictor(load(directory / manifest.model_file.path, manifest, max_bytes))
     answer = predictor.probe(manifest)
     profile = read_profile(directory, manifest)
     if profile is not None:
-        check_profile(profile, predictor.columns, answer)
+        known = format_of(manifest)
+        check_profile(profile, predictor.columns, answer, relative=known.relative, absolute=known.absolute)
     if compiled:
         predictor.compile(manifest)
     return ServedModel(manifest, digest, predictor, profile)

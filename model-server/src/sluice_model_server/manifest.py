@@ -3,7 +3,7 @@
 import hashlib
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -20,6 +20,8 @@ _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 Datatype = Literal["FP64", "FP32", "INT64", "BYTES"]
+SUFFIXES: Final = {"skops": ".skops", "onnx": ".onnx"}
+"""How the one file that holds the model ends, by format."""
 
 
 def digest_of(content: bytes) -> str:
@@ -66,6 +68,7 @@ class Manifest(BaseModel):
 
     columns: names and datatypes of the inputs; absent means the model's own feature names, all numbers.
     probe: rows that the model must answer before the pod is ready; absent means one row of zeros (and empty strings).
+    classes: of an ONNX classifier whose graph does not say what its probabilities are of, in their order.
     Unknown fields are ignored, so that a newer packer's manifest still serves.
     """
 
@@ -77,6 +80,12 @@ class Manifest(BaseModel):
     files: Annotated[tuple[ModelFile, ...], Field(min_length=1, max_length=1000)]
     columns: Annotated[tuple[Column, ...], Field(max_length=10_000)] | None = None
     probe: Annotated[tuple[tuple[float | int | str | None, ...], ...], Field(min_length=1, max_length=64)] | None = None
+    classes: Annotated[tuple[int | str, ...], Field(min_length=2, max_length=10_000)] | None = None
+
+    @property
+    def model_file(self) -> ModelFile:
+        """The file that holds the model itself."""
+        return next(file for file in self.files if file.path.endswith(SUFFIXES[self.format]))
 
     @model_validator(mode="after")
     def _consistent(self) -> "Manifest":
@@ -97,7 +106,7 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
     """Reads manifest.json.
 
     where: what to call it in errors, an address or a path.
-    Raises ManifestError, and UnsupportedFormat for any format but skops.
+    Raises ManifestError, and UnsupportedFormat for a format that is not served.
     """
     if len(content) > MAX_MANIFEST_BYTES:
         raise ManifestError(f"{where}: the manifest is larger than {MAX_MANIFEST_BYTES} bytes")
@@ -124,10 +133,11 @@ def _refuse_format(manifest: Manifest, where: str) -> None:
     if pickles or manifest.format.lower() in {"pickle", "joblib", "cloudpickle", "dill"}:
         named = pickles[0] if pickles else f"format {manifest.format!r}"
         raise UnsupportedFormat(f"{where}: {named}: {PICKLE_ADVICE}")
-    if manifest.format != "skops":
-        raise UnsupportedFormat(f"{where}: format {manifest.format!r} is not served; known: skops")
-    if sum(file.path.endswith(".skops") for file in manifest.files) != 1:
-        raise ManifestError(f"{where}: files: exactly one file must end in .skops")
+    suffix = SUFFIXES.get(manifest.format)
+    if suffix is None:
+        raise UnsupportedFormat(f"{where}: format {manifest.format!r} is not served; known: {', '.join(SUFFIXES)}")
+    if sum(file.path.endswith(suffix) for file in manifest.files) != 1:
+        raise ManifestError(f"{where}: files: exactly one file must end in {suffix}")
 
 
 def first_error(error: Any) -> str:

@@ -1,4 +1,4 @@
-"""How does a fitted estimator become a folder with a digest?"""
+"""How does a fitted model become a folder with a digest?"""
 
 import hashlib
 import json
@@ -7,32 +7,29 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sluice_model_server.errors import DataError, ManifestError, UnsupportedFormat
 from sluice_model_server.manifest import (
     MANIFEST_FILE,
     PICKLE_ADVICE,
     PICKLE_SUFFIXES,
+    SUFFIXES,
     Column,
     digest_of,
     parse_manifest,
 )
+from sluice_model_server.packable import MAX_BYTES, packable, suffix_of
 
 if TYPE_CHECKING:
-    from sluice_model_server.predictor import Predictor
     from sluice_model_server.profile import Profile
-
-MODEL_FILE: Final = "model.skops"
-MAX_BYTES: Final = 1 << 40
-_COMPARED_ROWS: Final = 2_000
 
 
 class PackingNote(UserWarning):
     """Said while packing; the model is packed all the same."""
 
 
-def pack(
+def pack(  # noqa: PLR0913 - two things, and by name what is known of them
     model: Any,
     to: Path | str,
     *,
@@ -44,9 +41,11 @@ def pack(
     version: str | None = None,
     columns: Sequence[Column | str] = (),
     probe: Sequence[Sequence[float | int | str | None]] = (),
+    classes: Sequence[int | str] = (),
 ) -> str:
-    """Writes a fitted estimator, and what is known of its data, to a folder, and returns the digest `sha256:...`.
+    """Writes a fitted model to a folder, with what is known of its data, and returns the digest `sha256:...`.
 
+    model: a fitted estimator of scikit-learn, or an ONNX model (`onnx.ModelProto`, or the path of a .onnx file).
     to: the folder; without name and version its last two parts are these: `models/flight-delay/42`.
     data: what the model was trained on (a DataFrame, or the path of a parquet or csv file): with it the server can tell
         what goes in and comes out of the model. The model's inputs are found in it by name.
@@ -54,17 +53,20 @@ def pack(
         are inputs are also counted by the server. evaluation: data with labels that the model was not trained on:
         better baselines than the data itself.
     columns: the inputs in the order of the training, for models that know no names. probe: rows that the model must
-        answer before it serves; found in the data by default.
+        answer before it serves; found in the data by default. classes: of an ONNX classifier that does not say what its
+        probabilities are of, in their order.
 
-    Equal inputs give equal bytes. The folder holds manifest.json, model.skops, and with data profile.json and card.md.
-    It is loaded and probed as the server would before anything is written. Raises a ModelServerError.
+    Equal inputs give equal bytes. The folder holds manifest.json, model.skops or model.onnx, and with data
+    profile.json and card.md. It is loaded and probed as the server would before anything is written. Raises a
+    ModelServerError.
     """
     # Heavy imports wait: whoever only packs a file needs none of them.
-    from sluice_model_server.archive import dump  # noqa: PLC0415
     from sluice_model_server.load import load_model  # noqa: PLC0415
 
     to = Path(to)
-    head = _head(to, name, version)
+    source = packable(model, classes)
+    model_file = f"model{suffix_of(source)}"
+    head = {**_head(to, name, version), "format": source.format, **source.head}
     named = [column if isinstance(column, Column) else Column(name=column) for column in columns]
     if probe:
         head["probe"] = [list(row) for row in probe]
@@ -73,13 +75,12 @@ def pack(
             raise DataError("label, slices and evaluation say something of data; give data=...")
         if named:
             head["columns"] = [column.model_dump() for column in named]
-        return _deliver(to, {MODEL_FILE: dump(model)}, head)
+        return _deliver(to, {model_file: source.content(data=False)}, head)
 
-    from sluice_model_server.by_position import by_position  # noqa: PLC0415
     from sluice_model_server.card import CARD_FILE, card  # noqa: PLC0415
     from sluice_model_server.profile import PROFILE_FILE, profile_text  # noqa: PLC0415
     from sluice_model_server.profiling import probe_rows, profile_of  # noqa: PLC0415
-    from sluice_model_server.tables import column_of, frame_of, input_names  # noqa: PLC0415
+    from sluice_model_server.tables import frame_of, input_names  # noqa: PLC0415
 
     frame = frame_of(data, "data")
     judged = None if evaluation is None else frame_of(evaluation, "evaluation")
@@ -87,17 +88,18 @@ def pack(
         raise DataError(
             f"data: has no column {label}; label must name one of {', '.join(map(str, frame.columns[:20]))}"
         )
-    inputs = [column.name for column in named] or input_names(model, frame, label, slices, "data")
+    inputs = [column.name for column in named] or input_names(source.names, source.count, frame, label, slices, "data")
     for column_name in inputs:
         if column_name not in frame.columns:
             raise DataError(f"columns: the data has no column {column_name}")
-    head["columns"] = [column_of(column_name, frame[column_name]).model_dump() for column_name in inputs]
-    head.setdefault("probe", probe_rows(frame, [Column(**column) for column in head["columns"]]))
-    files = {MODEL_FILE: dump(by_position(model))}
+    taken = source.columns(inputs, frame)
+    head["columns"] = [column.model_dump() for column in taken]
+    head.setdefault("probe", probe_rows(frame, taken))
+    files = {model_file: source.content(data=True)}
     with tempfile.TemporaryDirectory() as folder:
         _write(Path(folder), files, head)
         served = load_model(Path(folder), max_bytes=MAX_BYTES)
-    _compare(model, served.predictor, frame, inputs)
+    source.compare(served.predictor, frame, inputs)
     profile = profile_of(
         served.predictor,
         frame,
@@ -105,23 +107,27 @@ def pack(
         label=label,
         slices=slices,
         evaluation=judged,
+        libraries=source.libraries,
     )
     for note in _notes(profile):
         warnings.warn(note, PackingNote, stacklevel=2)
     files[PROFILE_FILE] = profile_text(profile)
-    files[CARD_FILE] = card(served.manifest, profile, _described(model)).encode()
+    files[CARD_FILE] = card(served.manifest, profile, source.described).encode()
     return _deliver(to, files, head)
 
 
 def pack_file(path: Path, to: Path, *, name: str | None = None, version: str | None = None, **more: Any) -> str:
-    """As `pack`, from a skops file. Without data its bytes are taken as they are.
+    """As `pack`, from a skops or ONNX file. Without data a skops file's bytes are taken as they are.
 
     Raises UnsupportedFormat for pickle and joblib.
     """
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise UnsupportedFormat(f"{path}: {PICKLE_ADVICE}")
+    if path.suffix.lower() == SUFFIXES["onnx"]:
+        return pack(path, to, name=name, version=version, **more)
     if more.get("data") is None and not any(more.values()):
-        return _deliver(to, {MODEL_FILE: path.read_bytes()}, _head(to, name, version))
+        head = {**_head(to, name, version), "format": "skops"}
+        return _deliver(to, {f"model{SUFFIXES['skops']}": path.read_bytes()}, head)
     from sluice_model_server.trust import load_trusted  # noqa: PLC0415
 
     return pack(load_trusted(path, max_bytes=MAX_BYTES), to, name=name, version=version, **more)
@@ -130,28 +136,6 @@ def pack_file(path: Path, to: Path, *, name: str | None = None, version: str | N
 def _head(to: Path, name: str | None, version: str | None) -> dict[str, Any]:
     folder = to.resolve()
     return {"name": name or folder.parent.name, "version": version or folder.name}
-
-
-def _compare(model: Any, predictor: "Predictor", frame: Any, inputs: list[str]) -> None:
-    """Raises DataError unless the packed model answers the server's matrix as the fitted one does the DataFrame."""
-    import numpy as np  # noqa: PLC0415
-
-    from sluice_model_server.tables import matrix_of  # noqa: PLC0415
-
-    if getattr(model, "feature_names_in_", None) is None:
-        return
-    some = frame[inputs].head(_COMPARED_ROWS)
-    answer = predictor.predict(matrix_of(some, predictor.columns))
-    if answer.probability is not None:
-        same = np.isclose(answer.probability, model.predict_proba(some), rtol=1e-6, atol=1e-9).all(axis=1)
-    else:
-        fitted = np.asarray(model.predict(some))
-        same = np.isclose(answer.label, fitted, rtol=1e-6) if fitted.dtype.kind == "f" else answer.label == fitted
-    if not np.all(same):
-        raise DataError(
-            f"data: row {int(np.argmin(same))}: the model answers otherwise to a plain matrix, all that a server has, "
-            "than to a DataFrame; does it depend on dtypes such as categories? Encode them in a step of the pipeline"
-        )
 
 
 def _notes(profile: "Profile") -> Iterator[str]:
@@ -163,11 +147,6 @@ def _notes(profile: "Profile") -> Iterator[str]:
             yield f"slices: {part.column} is no input of the model: it has baselines, but the server cannot count it"
     if len(profile.features) > MAX_OBSERVED:
         yield f"the server counts the values of the first {MAX_OBSERVED} of {len(profile.features)} inputs"
-
-
-def _described(model: Any) -> str:
-    steps = getattr(model, "steps", None)
-    return " and ".join(type(step).__name__ for _, step in steps) if steps else type(model).__name__
 
 
 def _deliver(to: Path, files: dict[str, bytes], head: dict[str, Any]) -> str:
@@ -191,7 +170,7 @@ def _write(into: Path, files: dict[str, bytes], head: dict[str, Any]) -> str:
         {"path": path, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
         for path, content in files.items()
     ]
-    text = (json.dumps({**head, "format": "skops", "files": listed}, indent=2, sort_keys=True) + "\n").encode()
+    text = (json.dumps({**head, "files": listed}, indent=2, sort_keys=True) + "\n").encode()
     parse_manifest(text, MANIFEST_FILE)
     for path, content in files.items():
         (into / path).write_bytes(content)

@@ -1,14 +1,13 @@
 """What does the model answer to a matrix of rows?"""
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from sluice_model_server.compiled import Compiled, compile_model
+from sluice_model_server.datatypes import datatype_of
 from sluice_model_server.errors import ModelBroken
-from sluice_model_server.labels import Rule, label_rule, tied
 from sluice_model_server.manifest import Column, Manifest
 
 Matrix = npt.NDArray[Any]
@@ -25,32 +24,46 @@ class Prediction(NamedTuple):
     probability: Matrix | None
 
 
-class Predictor:
-    """A fitted scikit-learn estimator behind one call.
+class Model(Protocol):
+    """What a file becomes once it is loaded: an estimator of scikit-learn, or a graph of ONNX.
 
-    The label is what the estimator's predict says; where predict is the class of highest probability both outputs come
-    from one call.
+    columns: its inputs. whole: positions of those that take whole numbers only. classes: what the probabilities are
+    of, in their order; None without probabilities. path: who answers, for the log.
     """
 
-    def __init__(self, model: Any, manifest: Manifest) -> None:
-        if not callable(getattr(model, "predict", None)):
-            raise ModelBroken(f"{type(model).__name__} has no predict; save the fitted estimator or pipeline itself")
-        if hasattr(model, "predict_proba") and not hasattr(model, "classes_"):
-            raise ModelBroken(f"{type(model).__name__} has predict_proba and no classes_ to say what of")
+    columns: tuple[Column, ...]
+    whole: tuple[int, ...]
+    classes: tuple[Any, ...] | None
+
+    @property
+    def path(self) -> str: ...
+
+    def predict(self, rows: Matrix) -> Prediction:
+        """rows: rows x columns, float64, or object where a column is text. Raises ValueError for numbers it does not
+        take, and whatever it fails with."""
+
+    def compile(self, probe: Matrix) -> None:
+        """From now on faster, where that changes no bit of any answer. probe: rows x columns that it must answer."""
+
+
+class Predictor:
+    """A model, and what is known of the rows that it takes.
+
+    accepts_missing: whether numbers may be missing (NaN). largest: the greatest number that it takes. Both are found
+    out by `probe`.
+    """
+
+    def __init__(self, model: Model) -> None:
         self._model = model
-        self._compiled: Compiled | None = None
-        self.columns = _columns(model, manifest)
+        self.columns = model.columns
+        self.classes = model.classes
+        self.whole = model.whole
         self.numeric = tuple(column.datatype != "BYTES" for column in self.columns)
         self.all_numeric = all(self.numeric)
         self.all_text = not any(self.numeric)
-        self.classes: tuple[Any, ...] | None = None
-        self._class_values: Matrix | None = None
-        if hasattr(model, "predict_proba") and isinstance(getattr(model, "classes_", None), np.ndarray):
-            self._class_values = model.classes_
-            self._rule = label_rule(model)
-            self.classes = tuple(model.classes_.tolist())
         self.accepts_missing = False
         self.largest = _FLOAT64_MAX
+        self.label_datatype = "FP64" if self.classes is None else datatype_of(np.asarray(self.classes))
 
     @property
     def largest_square(self) -> float:
@@ -59,35 +72,24 @@ class Predictor:
 
     @property
     def path(self) -> str:
-        """Who answers: `sklearn`, or the kind of the compiled path."""
-        return self._compiled.name if self._compiled else "sklearn"
+        """Who answers, for the log."""
+        return self._model.path
 
     def predict(self, rows: Matrix) -> Prediction:
-        """rows: rows x columns, float64, or object where a column is text. Raises what the estimator raises."""
-        numbers = self._compiled.answer(rows) if self._compiled else None
-        if numbers is None:
-            numbers = self._ask(rows)
-        if self._class_values is None:
-            return Prediction(numbers, None)
-        if self._rule is Rule.ASK or (self._rule is Rule.UNLESS_TIED and tied(numbers)):
-            return Prediction(np.asarray(self._model.predict(rows)), numbers)
-        return Prediction(self._class_values[numbers.argmax(axis=1)], numbers)
-
-    def _ask(self, rows: Matrix) -> Matrix:
-        return np.asarray(self._model.predict(rows) if self._class_values is None else self._model.predict_proba(rows))
+        """rows: rows x columns, float64, or object where a column is text. Raises what the model raises."""
+        return self._model.predict(rows)
 
     def compile(self, manifest: Manifest) -> None:
-        """From now on without scikit-learn's overhead, if that gives the same bits on the probe and on drawn rows."""
-        if self.all_numeric:
-            self._compiled = compile_model(self._model, self._ask, self._matrix(self._probe_rows(manifest)))
+        """From now on faster, where that changes no bit of any answer."""
+        self._model.compile(self._matrix(self._probe_rows(manifest)))
 
     def answer(self, rows: Sequence[Sequence[Any]]) -> Prediction:
         """As `predict`, of rows as manifest.json writes them. Raises ModelBroken for rows of another width."""
         return self.predict(self._matrix(rows))
 
     def probe(self, manifest: Manifest) -> Prediction:
-        """Asks the model for the manifest's probe rows, and finds out what numbers it takes: missing ones (NaN), and
-        any at all or only those of 32 bits, as trees (`largest`).
+        """Asks the model for the manifest's probe rows, and finds out what it answers with (`label_datatype`) and what
+        numbers it takes: missing ones (NaN), and any at all or only those of 32 bits, as trees (`largest`).
 
         Raises ModelBroken when it does not answer with one finite number or label per row.
         """
@@ -97,28 +99,33 @@ class Predictor:
             answer = self.predict(rows)
         except Exception as error:  # whatever it raises, it does not answer
             raise ModelBroken(f"the model does not answer its probe: {type(error).__name__}: {error}") from error
-        numbers = answer.probability if answer.probability is not None else answer.label
-        if len(answer.label) != len(rows) or (numbers.dtype.kind == "f" and not np.isfinite(numbers).all()):
+        if len(answer.label) != len(rows) or not _is_finite(answer):
             raise ModelBroken("the model answers its probe without one finite answer per row")
-        self.accepts_missing = self._takes(self._everywhere(None, probe[0]))
-        if any(self.numeric) and not self._takes(self._everywhere(2 * _FLOAT32_MAX, probe[0])):
+        self.label_datatype = datatype_of(answer.label)
+        free = [number and place not in self.whole for place, number in enumerate(self.numeric)]
+        if not any(free):
+            self.accepts_missing = not any(self.numeric)
+            return answer
+        self.accepts_missing = self._takes(self._everywhere(None, free, probe[0]), finite=True)
+        if not self._takes(self._everywhere(2 * _FLOAT32_MAX, free, probe[0]), finite=False):
             self.largest = _FLOAT32_MAX
         return answer
 
-    def _everywhere(self, value: float | None, row: Sequence[Any]) -> Matrix:
-        """A probe row with this value in place of each number; its texts are ones that the model knows."""
-        return self._matrix([tuple(value if number else text for number, text in zip(self.numeric, row, strict=True))])
+    def _everywhere(self, value: float | None, where: Sequence[bool], row: Sequence[Any]) -> Matrix:
+        """A probe row with this value in some places; its texts are ones that the model knows."""
+        return self._matrix([tuple(value if there else own for there, own in zip(where, row, strict=True))])
 
     def _probe_rows(self, manifest: Manifest) -> Sequence[Sequence[Any]]:
         return manifest.probe or (tuple(0.0 if number else "" for number in self.numeric),)
 
-    def _takes(self, rows: Matrix) -> bool:
+    def _takes(self, rows: Matrix, *, finite: bool) -> bool:
+        """Whether the model answers these rows; finite: with a finite number, where it answers with numbers."""
         try:
             with np.errstate(all="ignore"):  # whatever numpy would warn of here, no client asked for
-                self.predict(rows)
+                answer = self.predict(rows)
         except ValueError:
             return False
-        return True
+        return not finite or _is_finite(answer)
 
     def _matrix(self, rows: Sequence[Sequence[Any]]) -> Matrix:
         if any(len(row) != len(self.columns) for row in rows):
@@ -131,13 +138,6 @@ class Predictor:
         return matrix
 
 
-def _columns(model: Any, manifest: Manifest) -> tuple[Column, ...]:
-    count = getattr(model, "n_features_in_", None)
-    if manifest.columns is not None:
-        if count is not None and count != len(manifest.columns):
-            raise ModelBroken(f"manifest.json names {len(manifest.columns)} columns, the model was trained on {count}")
-        return manifest.columns
-    if count is None:
-        raise ModelBroken("the model does not say its number of inputs (n_features_in_); name columns in manifest.json")
-    names = getattr(model, "feature_names_in_", None)
-    return tuple(Column(name=str(name)) for name in (names if names is not None else [f"x{i}" for i in range(count)]))
+def _is_finite(answer: Prediction) -> bool:
+    numbers = answer.probability if answer.probability is not None else answer.label
+    return numbers.dtype.kind != "f" or bool(np.isfinite(numbers).all())

@@ -13,12 +13,20 @@ from sluice_model_server.profile import PROFILE_FILE, Profile
 RELATIVE: Final = 1e-5
 """Other processors and releases of numpy add in another order: 1e-12; another release of scikit-learn that computes
 something else differs by far more than this."""
+ABSOLUTE: Final = 1e-8
 
 
-def check_profile(profile: Profile, columns: Sequence[Column], answer: Prediction) -> None:
+def check_profile(
+    profile: Profile,
+    columns: Sequence[Column],
+    answer: Prediction,
+    *,
+    relative: float = RELATIVE,
+    absolute: float = ABSOLUTE,
+) -> None:
     """Raises ManifestError when the profile is of other columns, ModelBroken when the answers differ.
 
-    answer: to the probe rows.
+    answer: to the probe rows. relative, absolute: how far its numbers may lie from the packed ones.
     """
     names = [column.name for column in columns]
     if [feature.name for feature in profile.features] != names:
@@ -35,7 +43,7 @@ def check_profile(profile: Profile, columns: Sequence[Column], answer: Predictio
         packed, now = np.array(probe.label), answer.label
     if packed.shape != now.shape:
         raise ManifestError(f"{PROFILE_FILE}: probe: has not one answer for each probe row; pack the model again")
-    same = np.isclose(packed, now, rtol=RELATIVE, atol=1e-8) if now.dtype.kind == "f" else packed == now
+    same = np.isclose(packed, now, rtol=relative, atol=absolute) if now.dtype.kind == "f" else packed == now
     if not same.all():
         row = int(np.argwhere(~same)[0][0])
         packed_with = ", ".join(f"{name} {version}" for name, version in profile.libraries.items())

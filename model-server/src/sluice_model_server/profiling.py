@@ -28,7 +28,6 @@ Value = float | int | str | None
 MAX_SLICES: Final = 8
 _CHUNK_ROWS: Final = 4_096
 _PROBE_QUANTILES: Final = (0.1, 0.35, 0.65, 0.9)
-_LIBRARIES: Final = ("numpy", "scikit-learn", "scipy")
 
 
 def profile_of(
@@ -39,12 +38,14 @@ def profile_of(
     label: str | None,
     slices: Sequence[str],
     evaluation: "pd.DataFrame | None",
+    libraries: Sequence[str],
     bins: int = BINS,
 ) -> Profile:
     """The profile of a packed model.
 
     predictor: the model as the server loads it. frame: the data; evaluation: other data with the same columns whose
     labels the baselines are taken of, None for the data itself. probe: rows that the server asks the model at start.
+    libraries: packages whose releases decide what it answers.
     Raises DataError.
     """
     if len(slices) > MAX_SLICES:
@@ -67,13 +68,16 @@ def profile_of(
         slices=tuple(parts),
         baselines=baselines,
         probe=_probe(predictor, probe),
-        libraries={name: importlib.metadata.version(name) for name in _LIBRARIES},
+        libraries={name: importlib.metadata.version(name) for name in libraries},
     )
 
 
 def answers_to(predictor: Predictor, rows: Matrix) -> Prediction:
-    """The model's answers to many rows, in pieces, as the server would give them."""
-    pieces = [predictor.predict(rows[start : start + _CHUNK_ROWS]) for start in range(0, len(rows), _CHUNK_ROWS)]
+    """The model's answers to many rows, in pieces, as the server would give them. Raises DataError."""
+    try:
+        pieces = [predictor.predict(rows[start : start + _CHUNK_ROWS]) for start in range(0, len(rows), _CHUNK_ROWS)]
+    except ValueError as error:
+        raise DataError(f"data: the model does not answer all of it: {error}") from error
     probabilities = [piece.probability for piece in pieces if piece.probability is not None]
     return Prediction(
         np.concatenate([piece.label for piece in pieces]), np.concatenate(probabilities) if probabilities else None

@@ -13,10 +13,12 @@ import uvicorn
 
 from sluice_model_server.app import ModelApp
 from sluice_model_server.faults import Faults
+from sluice_model_server.formats import loader, memory_of
 from sluice_model_server.guard import Guard
 from sluice_model_server.isolation import check_in_child
 from sluice_model_server.lifecycle import Lifecycle
 from sluice_model_server.load import load_model
+from sluice_model_server.manifest import read_manifest
 from sluice_model_server.metrics import Metrics
 from sluice_model_server.one_write import OneWriteProtocol
 from sluice_model_server.settings import Settings
@@ -62,7 +64,9 @@ def serve(directory: Path, port: int, settings: Settings) -> None:
     signal.signal(signal.SIGTERM, _end)
     guard = Guard(settings.token_file) if settings.token_file else None
     load = partial(load_model, directory, max_bytes=settings.max_model_bytes, compiled=settings.compiled)
-    check_in_child(load, str(directory), seconds=settings.load_seconds)
+    manifest, _ = read_manifest(directory)
+    loader(manifest)  # what it imports, the child finds imported
+    check_in_child(load, str(directory), seconds=settings.load_seconds, memory=memory_of(directory, manifest))
     model = load()
     manifest = model.manifest
     metrics = Metrics()

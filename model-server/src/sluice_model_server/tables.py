@@ -61,23 +61,29 @@ def _read(pd: Any, path: Path, what: str) -> Any:
         raise DataError(f"{what}: {path} cannot be read: {error}") from error
 
 
-def input_names(model: Any, frame: "pd.DataFrame", label: str | None, slices: Sequence[str], what: str) -> list[str]:
+def input_names(
+    names: Sequence[str] | None,
+    count: int | None,
+    frame: "pd.DataFrame",
+    label: str | None,
+    slices: Sequence[str],
+    what: str,
+) -> list[str]:
     """Which columns does the model take, in the order of its training?
 
-    The model's own feature names; or, if it was trained on a matrix, all columns but the label, without the slices if
-    it was trained on as many fewer. Raises DataError when they are missing or not as many as the model was trained on.
+    names: the model's own, None if it was trained on a matrix: then all columns but the label, without the slices if it
+    was trained on as many fewer. count: how many it was trained on, None if it does not say. Raises DataError when
+    they are missing or not as many.
     """
-    names = getattr(model, "feature_names_in_", None)
     if names is not None:
-        missing = [str(name) for name in names if str(name) not in frame.columns]
+        missing = [name for name in names if name not in frame.columns]
         if missing:
             raise DataError(f"{what}: lacks the column {missing[0]} that the model was trained on")
-        return [str(name) for name in names]
+        return list(names)
     rest = [str(name) for name in frame.columns if name != label]
     without_slices = [name for name in rest if name not in slices]
-    count = getattr(model, "n_features_in_", len(rest))
     for candidates in (rest, without_slices):
-        if len(candidates) == count:
+        if len(candidates) == (len(rest) if count is None else count):
             return candidates
     raise DataError(
         f"{what}: has {len(rest)} columns beside the label ({', '.join(rest[:8])}{', ...' if len(rest) > 8 else ''}), "
@@ -118,7 +124,8 @@ def matrix_of(frame: "pd.DataFrame", columns: Sequence[Column]) -> Matrix:
         return np.column_stack(parts) if parts else np.empty((len(frame), 0))
     matrix = np.empty((len(frame), len(columns)), dtype=object)
     for position, (part, column) in enumerate(zip(parts, columns, strict=True)):
-        matrix[:, position] = part.astype(np.int64) if column.datatype == "INT64" else part
+        whole = column.datatype == "INT64" and not np.isnan(part).any()
+        matrix[:, position] = part.astype(np.int64) if whole else part
     return matrix
 
 

@@ -16,6 +16,8 @@ from sluice_model_server.predictor import LABEL, PROBABILITY, Predictor
 from sluice_model_server.tensors import MAX_DIMENSIONS, check_parameters, read_tensor
 
 MAX_ID_LENGTH = 256
+LARGEST_WHOLE = 1 << 53
+"""Above it a float, which rows are made of, no longer tells one whole number from the next."""
 NO_LIMIT = 1 << 31
 """More rows than a shape can say."""
 
@@ -99,6 +101,8 @@ def _usual(body: bytes, predictor: Predictor, max_rows: int) -> InferenceRequest
     (rows, width), data = tensor.shape, tensor.data
     if not predictor.all_numeric or width != len(predictor.columns) or len(data) != rows * width or rows > max_rows:
         return None
+    if predictor.whole:  # not every number will do
+        return None
     if hypot(*data) > predictor.largest:  # at least as large as each of them
         return None
     values = np.fromiter(data, np.float64, len(data)).reshape(rows, width)
@@ -129,6 +133,8 @@ def _matrix(inputs: list[Any], predictor: Predictor, section: BinarySection | No
     if text:
         return values
     rows = values.astype(np.float64, copy=False)
+    for position in predictor.whole:
+        _check_whole(values[:, position], predictor.columns[position])
     _check_numbers(rows, predictor, predictor.columns)
     return rows
 
@@ -156,6 +162,8 @@ def _by_column(
             raise RequestError(400, f"inputs: the tensor {column.name} must be {column.datatype}")
         if len(values) != count:
             raise RequestError(400, f"inputs: the tensor {column.name} has {len(values)} rows, others have {count}")
+        if position in predictor.whole:
+            _check_whole(values, column)
         if number and not predictor.all_numeric:
             _check_numbers(values, predictor, (column,))
         matrix[:, position] = values
@@ -200,6 +208,20 @@ def _check_numbers(values: npt.NDArray[Any], predictor: Predictor, columns: tupl
                 f"inputs: column {column.name} in row {large.argmax()} is beyond the numbers that this model takes, "
                 f"+-{predictor.largest:.6g}",
             )
+
+
+def _check_whole(values: npt.NDArray[Any], column: Column) -> None:
+    """Refuses what a model that takes whole numbers would not get as it was sent. values: of one column, [rows]."""
+    if values.dtype.kind == "b":
+        return
+    with np.errstate(invalid="ignore"):
+        whole = (values >= -LARGEST_WHOLE) & (values <= LARGEST_WHOLE) & (np.floor(values) == values)
+    if not whole.all():
+        row = int(np.argmin(whole))
+        raise RequestError(
+            400,
+            f"inputs: column {column.name} in row {row} is no whole number of at most +-2^53, as this model takes",
+        )
 
 
 def _outputs(outputs: Any, predictor: Predictor, *, binary: bool) -> tuple[RequestedOutput, ...]:

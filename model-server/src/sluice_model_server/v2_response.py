@@ -3,12 +3,12 @@
 from typing import Any
 
 import msgspec
-import numpy as np
 import numpy.typing as npt
 import orjson
 
 from sluice_model_server import __version__, binary
 from sluice_model_server.datatypes import datatype_of
+from sluice_model_server.formats import format_of
 from sluice_model_server.load import ServedModel
 from sluice_model_server.predictor import LABEL, PROBABILITY, Prediction
 from sluice_model_server.v2_request import RequestedOutput
@@ -24,7 +24,7 @@ def server_metadata() -> bytes:
 def model_metadata(model: ServedModel) -> bytes:
     """GET /v2/models/{name}. A probability has one number per class, in the order of `parameters.classes`."""
     predictor = model.predictor
-    outputs: list[dict[str, Any]] = [{"name": LABEL, "datatype": _label_datatype(model), "shape": [-1]}]
+    outputs: list[dict[str, Any]] = [{"name": LABEL, "datatype": predictor.label_datatype, "shape": [-1]}]
     if predictor.classes is not None:
         outputs.append(
             {
@@ -39,7 +39,7 @@ def model_metadata(model: ServedModel) -> bytes:
         {
             "name": model.manifest.name,
             "versions": [model.manifest.version],
-            "platform": f"sklearn_{model.manifest.format}",
+            "platform": format_of(model.manifest).platform,
             "inputs": inputs,
             "outputs": outputs,
             "parameters": {"digest": model.digest},
@@ -99,8 +99,3 @@ def _binary_tensor(name: str, array: npt.NDArray[Any], behind: list[bytes]) -> d
         "shape": list(array.shape),
         "parameters": {"binary_data_size": len(content)},
     }
-
-
-def _label_datatype(model: ServedModel) -> str:
-    classes = model.predictor.classes
-    return "FP64" if classes is None else datatype_of(np.asarray(classes))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from sluice_model_server.errors import DigestMismatch
+from sluice_model_server.formats import loader, memory_of
 from sluice_model_server.isolation import check_in_child
 from sluice_model_server.load import load_model
 from sluice_model_server.manifest import check_digest, read_manifest
@@ -18,8 +19,10 @@ def verify(folder: Path, digest: str | None = None) -> str:
 
     digest: what it must be. Raises a ModelServerError that says what is wrong.
     """
-    _, found = read_manifest(folder)
+    manifest, found = read_manifest(folder)
     if digest is not None and check_digest(digest) != found:
         raise DigestMismatch(str(folder), digest, found)
-    check_in_child(partial(load_model, folder, max_bytes=MAX_BYTES), str(folder), seconds=SECONDS)
+    loader(manifest)
+    load = partial(load_model, folder, max_bytes=MAX_BYTES)
+    check_in_child(load, str(folder), seconds=SECONDS, memory=memory_of(folder, manifest))
     return found

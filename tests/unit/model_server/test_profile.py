@@ -11,17 +11,18 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
 import sluice_model_server
-from sluice_model_server import packing
 from sluice_model_server.baselines import MIN_SLICE_ROWS, metrics_of
 from sluice_model_server.by_position import by_position
 from sluice_model_server.errors import DataError, ManifestError, ModelBroken
 from sluice_model_server.load import load_model
 from sluice_model_server.manifest import digest_of
 from sluice_model_server.observer import MAX_OBSERVED
+from sluice_model_server.packable import packable
 from sluice_model_server.packing import PackingNote, pack
 from sluice_model_server.predictor import Prediction
 from sluice_model_server.probing import check_profile
 from sluice_model_server.profile import Profile
+from sluice_model_server.v2_response import model_metadata
 from specs.flights import INPUTS, flights_pipeline, flights_table
 
 MAX = 1 << 30
@@ -212,6 +213,8 @@ def test_labels_without_probabilities_have_an_accuracy(data, tmp_path):
     profile = load_model(tmp_path / "m" / "1", max_bytes=MAX).profile
     assert set(profile.answers.classes) == {"0", "1"}
     assert profile.answers.score is None
+    outputs = json.loads(model_metadata(load_model(tmp_path / "m" / "1", max_bytes=MAX)))["outputs"]
+    assert outputs == [{"name": "label", "datatype": "INT64", "shape": [-1]}]
     assert set(profile.baselines.overall) == {"accuracy"}
 
 
@@ -237,7 +240,7 @@ def test_a_model_that_answers_a_matrix_otherwise_than_a_dataframe_is_refused(fli
     """As one would that looks at a DataFrame's dtypes."""
     other = flights_pipeline().fit(flights.table[INPUTS], flights.table["late"].iloc[::-1].to_numpy())
     with pytest.raises(DataError, match=r"data: row \d+: the model answers otherwise"):
-        packing._compare(other, served.predictor, flights.table, INPUTS)
+        packable(other).compare(served.predictor, flights.table, INPUTS)
 
 
 def test_names_become_positions_and_the_fitted_model_stays_as_it_is(flights):

@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from sluice_model_server import v2_request
 from sluice_model_server.errors import RequestError
+from sluice_model_server.estimator import Estimator
 from sluice_model_server.manifest import Column, Manifest
 from sluice_model_server.predictor import Predictor
 from sluice_model_server.v2_request import parse_request
@@ -29,10 +30,8 @@ class Sum:
 def predictor(*datatypes: str, missing: bool = True) -> Predictor:
     columns = tuple(Column(name=name, datatype=datatype) for name, datatype in zip("abc", datatypes, strict=True))
     file = {"path": "model.skops", "sha256": "0" * 64, "size": 0}
-    reader = Predictor(
-        Sum(),
-        Manifest.model_validate({"name": "m", "version": "1", "format": "skops", "files": [file], "columns": columns}),
-    )
+    document = {"name": "m", "version": "1", "format": "skops", "files": [file], "columns": columns}
+    reader = Predictor(Estimator(Sum(), Manifest.model_validate(document)))
     reader.accepts_missing = missing
     return reader
 

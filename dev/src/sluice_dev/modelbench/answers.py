@@ -70,8 +70,8 @@ def compare(family: Family, flights: Flights, count: int, folder: Path) -> Compa
     """Fits, packs, loads and asks."""
     random = np.random.default_rng(_SEED)
     train, asked = np.split(random.permutation(len(flights.rows))[: TRAINED_ON + count], [TRAINED_ON])
-    rows, columns = _rows(family, flights)
-    fitted = family.make().fit(rows[train], targets(_score(flights))[family.target][train])
+    rows, columns = flight_rows(family, flights)
+    fitted = family.make().fit(rows[train], flight_targets(flights)[family.target][train])
     pack(fitted, folder, name="m", version="1", columns=columns, probe=[_plain(rows[train[0]])])
     # The reference is what scikit-learn says of the same file. The estimator in memory may hold an array in another
     # order, in which sums round otherwise.
@@ -80,7 +80,7 @@ def compare(family: Family, flights: Flights, count: int, folder: Path) -> Compa
     served = load_model(folder, max_bytes=1 << 30)
     has_probability = served.predictor.classes is not None
     unequal, first = 0, []
-    for batch in _batches(asked, random):
+    for batch in batches(asked, random):
         answer = served.predictor.predict(rows[batch])
         expected = model.predict_proba(rows[batch]) if has_probability else None
         unequal += _differing(answer.label, model.predict(rows[batch]))
@@ -91,7 +91,7 @@ def compare(family: Family, flights: Flights, count: int, folder: Path) -> Compa
     labels, apart, at = 0, 0.0, 0
     whole = np.concatenate([answer.label for answer in first])
     numbers = np.concatenate([answer.label if answer.probability is None else answer.probability for answer in first])
-    for batch in _batches(asked, random):
+    for batch in batches(asked, random):
         answer = served.predictor.predict(rows[batch])
         there = slice(at, at + len(batch))
         at += len(batch)
@@ -104,15 +104,16 @@ def compare(family: Family, flights: Flights, count: int, folder: Path) -> Compa
     return Compared(served.predictor.path, len(asked), unequal, labels, apart, wrong)
 
 
-def _score(flights: Flights) -> Any:
-    # Something that all families can learn from the columns: late flights by hour and weather, with noise.
+def flight_targets(flights: Flights) -> dict[str, Any]:
+    """What the families learn of flights: lateness by hour and weather, with noise."""
     numbers = np.nan_to_num(
         flights.rows[:, [flights.columns.index(name) for name in ("departure_hour", "humid", "distance")]]
     )
-    return numbers @ np.array([0.05, 0.01, -0.0002]) + 0.5 * flights.late
+    return targets(numbers @ np.array([0.05, 0.01, -0.0002]) + 0.5 * flights.late)
 
 
-def _rows(family: Family, flights: Flights) -> tuple[Any, tuple[Column, ...]]:
+def flight_rows(family: Family, flights: Flights) -> tuple[Any, tuple[Column, ...]]:
+    """All flights as rows of this family's columns, and the columns."""
     numbers = flights.rows if family.missing or family.mixed else np.nan_to_num(flights.rows, nan=-1.0)
     if not family.mixed:
         # The first column is small whole numbers, as a categorical one must be.
@@ -131,7 +132,8 @@ def _plain(row: Any) -> list[Any]:
     return [value if isinstance(value, str) else None if np.isnan(value) else float(value) for value in row]
 
 
-def _batches(asked: Any, random: np.random.Generator) -> Iterator[Any]:
+def batches(asked: Any, random: np.random.Generator) -> Iterator[Any]:
+    """These row numbers, 1 to LARGEST_BATCH at a time."""
     at = 0
     while at < len(asked):
         size = int(random.integers(1, LARGEST_BATCH + 1))

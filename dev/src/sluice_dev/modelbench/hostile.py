@@ -1,8 +1,8 @@
 """Hostile model files against the model server's own loading: `make bench-hostile`.
 
 Each file goes the server's way in a process of its own: a child tries first, then the process itself loads and answers.
-Good is: refused with a reason, or answers that are bit for bit scikit-learn's own of the same file. Bad is: the process
-died, hung, failed without a reason, or answered something else.
+Good is: refused with a reason, or answers that are bit for bit those of scikit-learn, or of onnxruntime, for the same
+file. Bad is: the process died, hung, failed without a reason, or answered something else.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,20 +32,30 @@ from rich.progress import track
 
 from sluice_dev.bench.figures import Result, Target
 from sluice_dev.cluster.layout import Layout
-from sluice_dev.modelbench import hostile_files
+from sluice_dev.modelbench import hostile_files, hostile_graphs
 from sluice_dev.modelbench.families import FAMILIES
+from sluice_dev.modelbench.graphs import matrix_graph
 from sluice_dev.modelbench.hostile_files import Hostile
 from sluice_dev.modelbench.sample import Sample, sample
 from sluice_model_server.archive import dump
 from sluice_model_server.errors import ModelServerError
+from sluice_model_server.formats import memory_of
+from sluice_model_server.graphs.asking import ROWS
+from sluice_model_server.graphs.missing import handles_missing
 from sluice_model_server.isolation import check_in_child
 from sluice_model_server.load import load_model
+from sluice_model_server.manifest import SUFFIXES, read_manifest
 
 SUBJECTS: Final = (
     "scaled logistic", "forest, text labels", "gradient boosting", "histogram boosting, categories", "support vectors",
     "neighbours", "neural network", "text, one-hot, rare together", "text, counts of words", "calibrated, isotonic",
     "stacking", "k-means", "isolation forest", "tree regression",
 )  # fmt: skip
+GRAPHS: Final = (
+    "scaled logistic, three classes", "forest, text labels", "histogram boosting", "gradient boosting regression",
+    "support vector regression", "neural network", "stacking", "calibrated, isotonic",
+)  # fmt: skip
+"""Of those, as ONNX."""
 LOAD_SECONDS: Final = 20
 CASE_SECONDS: Final = 60
 MEMORY_BYTES: Final = 1 << 30
@@ -71,9 +82,25 @@ def files(subjects: tuple[str, ...], mutations: int, step: int) -> Iterator[tupl
         yield from ((drawn, case) for case in hostile_files.tampered(name, content, random, mutations))
 
 
+def graph_files(subjects: tuple[str, ...], mutations: int, step: int) -> Iterator[tuple[Sample, Hostile]]:
+    """The same of ONNX files."""
+    for number, name in enumerate(subjects):
+        drawn = sample(FAMILIES[name], rows=200, seed=number)
+        model = matrix_graph(drawn.model, len(drawn.columns))
+        if not handles_missing(model.graph):
+            drawn = replace(drawn, rows=np.nan_to_num(drawn.rows, nan=0.5))
+        content = model.SerializeToString()
+        if number == 0:
+            yield from ((drawn, case) for case in hostile_graphs.structures(model))
+        yield from ((drawn, case) for case in hostile_graphs.truncated(name, content, step))
+        yield from ((drawn, case) for case in hostile_graphs.flipped(name, content, mutations))
+        random = np.random.default_rng((_SEED, number))
+        yield from ((drawn, case) for case in hostile_graphs.tampered(name, model, random, 2 * mutations))
+
+
 def judge(drawn: Sample, case: Hostile, folder: Path) -> tuple[str, str]:
     """(`refused`, its reason), (`equal`, ``), or (`bad`, what happened)."""
-    _write(drawn, case.content, folder)
+    _write(drawn, case, folder)
     kind, said = _in_a_process(partial(_serve, folder, drawn.rows))
     if kind == "refused":
         return ("refused", said) if said.strip() else ("bad", "refused without a reason")
@@ -81,16 +108,17 @@ def judge(drawn: Sample, case: Hostile, folder: Path) -> tuple[str, str]:
         return "bad", f"{kind}: {said}"
     if not case.may_load:
         return "bad", "was loaded and answered"
-    reference, expected = _in_a_process(partial(_sklearn, folder, drawn.rows))
+    reference, expected = _in_a_process(partial(REFERENCES[case.format], folder, drawn.rows))
     if reference != "answered":
-        return "bad", f"answered, but scikit-learn alone: {reference} {expected}"
-    return ("equal", "") if _same(said, expected) else ("bad", "answers otherwise than scikit-learn")
+        return "bad", f"answered, but the library alone: {reference} {expected}"
+    return ("equal", "") if _same(said, expected) else ("bad", "answers otherwise than the library alone")
 
 
-def _write(drawn: Sample, content: bytes, folder: Path) -> None:
-    (folder / "model.skops").write_bytes(content)
-    file = {"path": "model.skops", "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-    document: dict[str, Any] = {"name": "m", "version": "1", "format": "skops", "files": [file]}
+def _write(drawn: Sample, case: Hostile, folder: Path) -> None:
+    path = f"model{SUFFIXES[case.format]}"
+    (folder / path).write_bytes(case.content)
+    file = {"path": path, "sha256": hashlib.sha256(case.content).hexdigest(), "size": len(case.content)}
+    document: dict[str, Any] = {"name": "m", "version": "1", "format": case.format, "files": [file]}
     document["columns"] = [column.model_dump() for column in drawn.columns]
     document["probe"] = [list(drawn.rows[0])]
     (folder / "manifest.json").write_text(json.dumps(document))
@@ -100,7 +128,8 @@ def _serve(folder: Path, rows: Any) -> tuple[str, Any]:
     """What `sluice-model serve` does at start, and then a request."""
     load = partial(load_model, folder, max_bytes=_MAX_MODEL_BYTES)
     try:
-        check_in_child(load, "model", seconds=LOAD_SECONDS)
+        memory = memory_of(folder, read_manifest(folder)[0])
+        check_in_child(load, "model", seconds=LOAD_SECONDS, memory=memory)
         model = load()
     except ModelServerError as error:
         return "refused", str(error)
@@ -119,6 +148,36 @@ def _sklearn(folder: Path, rows: Any) -> tuple[str, Any]:
         return "answered", (np.asarray(model.predict(rows)), probability)
     except Exception as error:  # compared with what the server's own call raised
         return "answered", type(error).__name__
+
+
+def _onnxruntime(folder: Path, rows: Any) -> tuple[str, Any]:
+    """onnxruntime with the file as it is, in runs of as many rows as the server's."""
+    import onnxruntime  # noqa: PLC0415 - it starts a thread, and children are forked here
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    session = onnxruntime.InferenceSession((folder / "model.onnx").read_bytes(), options)
+    (given,) = session.get_inputs()
+    form = {"tensor(float)": "f4", "tensor(double)": "f8", "tensor(int64)": "i8"}[given.type]
+    outputs = sorted(session.get_outputs(), key=lambda output: output.type not in {"tensor(int64)", "tensor(string)"})
+    names = [output.name for output in outputs]
+    try:
+        runs = [
+            session.run(names, {given.name: rows[start : start + ROWS].astype(form)})
+            for start in range(0, len(rows), ROWS)
+        ]
+    except Exception as error:  # compared with what the server's own call raised
+        return "answered", type(error).__name__
+    label, *more = (np.concatenate(parts) for parts in zip(*runs, strict=True))
+    label = label.reshape(len(rows))
+    answered = label.astype(np.float64) if label.dtype.kind == "f" else label
+    return "answered", (answered, more[0].astype(np.float64) if more else None)
+
+
+REFERENCES: Final[dict[str, Callable[[Path, Any], tuple[str, Any]]]] = {"skops": _sklearn, "onnx": _onnxruntime}
+"""Whose answers, of the same file, are right."""
 
 
 def _same(one: Answers, other: Answers) -> bool:
@@ -179,18 +238,19 @@ def main(
     started = time.monotonic()
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as temporary:
-        for drawn, case in track(list(files(SUBJECTS, mutations, step)), "hostile files", console=console):
+        cases = [*files(SUBJECTS, mutations, step), *graph_files(GRAPHS, mutations, step)]
+        for drawn, case in track(cases, "hostile files", console=console):
             verdict, said = judge(drawn, case, Path(temporary))
-            outcomes[case.kind, verdict] += 1
+            outcomes[f"{case.format} {case.kind}", verdict] += 1
             if verdict == "bad":
                 bad.append(f"{case.kind}, {case.what}: {said}")
                 console.print(bad[-1], style="bold red", markup=False)
             elif verdict == "refused":
                 reasons[" ".join(said.split()[1:6])] += 1
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    tampered = sum(count for (kind, _), count in outcomes.items() if kind in {"tampered", "bytes"})
+    tampered = sum(count for (kind, _), count in outcomes.items() if kind.endswith((" tampered", " bytes")))
     targets = [
-        Target("files neither refused with a reason nor answered as scikit-learn does", len(bad), 0),
+        Target("files neither refused with a reason nor answered as their library does", len(bad), 0),
         Target("files", sum(outcomes.values()), 1000, least=True),
         Target("mutations of good files", tampered, 500, least=True),
         Target("most memory of a process, MiB", peak >> 20, MEMORY_BYTES >> 20),

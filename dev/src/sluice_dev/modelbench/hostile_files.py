@@ -18,12 +18,15 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Hostile:
-    """kind: which attack. what: on what. content: of model.skops. may_load: a harmless change may give a good model."""
+    """kind: which attack. what: on what. content: of the model's file. may_load: a harmless change may give a good
+    model. format: of the manifest.
+    """
 
     kind: str
     what: str
     content: bytes
     may_load: bool = False
+    format: str = "skops"
 
 
 def read(content: bytes) -> dict[str, bytes]:

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from sluice_model_server.refusal import Refusal, demand
 from sluice_model_server.review import trees
-from sluice_model_server.review.refusal import Refusal, demand
 
 __all__ = ["CHECKS", "Refusal"]
 

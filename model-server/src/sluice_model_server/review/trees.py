@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sklearn.tree import BaseDecisionTree
 from sklearn.tree._tree import Tree
 
-from sluice_model_server.review.refusal import Refusal, demand
+from sluice_model_server.refusal import Refusal, demand
 
 _LEAF = -1
 _CATEGORIES = 256

@@ -1,4 +1,4 @@
-"""What a check raises."""
+"""What a check of a part of a model file raises."""
 
 
 class Refusal(Exception):
