@@ -1,8 +1,8 @@
 """A skops file whose bytes depend on the model alone.
 
 skops names arrays and shared objects by their memory address and stamps the time into the archive, so the same model
-has another sha256 on each run. Here addresses become running numbers and the time a constant: equal models, equal
-digests.
+has another sha256 on each run; and attributes of an estimator that is fitted again may come in another order. Here
+addresses become running numbers, the time a constant, and attributes come by name: equal models, equal digests.
 """
 
 import json
@@ -22,6 +22,7 @@ def dump(model: Any) -> bytes:
     """The skops archive of a fitted estimator."""
     with ZipFile(BytesIO(skops.io.dumps(model))) as source:
         schema = json.loads(source.read(_SCHEMA))
+        _order(schema)
         numbers: dict[int, int] = {}
         names: dict[str, str] = {}
         _renumber(schema, numbers, names)
@@ -38,6 +39,16 @@ def _add(archive: ZipFile, name: str, content: bytes) -> None:
     entry.compress_type = ZIP_DEFLATED
     entry.external_attr = 0o644 << 16
     archive.writestr(entry, content)
+
+
+def _order(node: Any) -> None:
+    """Attributes of objects by name, in place. A dict that is a value keeps its order, which may mean something."""
+    for part in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _order(part)
+    if isinstance(node, dict) and node.get("__loader__") == "ObjectNode":
+        attributes = node.get("content")
+        if isinstance(attributes, dict) and attributes.get("__loader__") == "DictNode":
+            attributes["content"] = dict(sorted(attributes["content"].items()))
 
 
 def _renumber(node: Any, numbers: dict[int, int], names: dict[str, str]) -> None:

@@ -101,7 +101,7 @@ def _usual(body: bytes, predictor: Predictor, max_rows: int) -> InferenceRequest
     (rows, width), data = tensor.shape, tensor.data
     if not predictor.all_numeric or width != len(predictor.columns) or len(data) != rows * width or rows > max_rows:
         return None
-    if predictor.whole:  # each of these numbers is looked at
+    if predictor.whole:  # not every number will do
         return None
     if hypot(*data) > predictor.largest:  # at least as large as each of them
         return None

@@ -14,8 +14,8 @@ from sluice_dev.restart.worlds import START, World, random_world
 
 KEY: Final = "flights"
 ENGINE: Final = "this one"
-NO_EVIDENCE: Final = frozenset({"_joined", "resumed_from", "_candidates", "backwards"})
-"""When and where it began, a cache, and how often samples of another Prometheus were met: some are read twice."""
+NO_EVIDENCE: Final = frozenset({"_joined", "resumed_from", "_candidates", "backwards", "_told", "_told_of"})
+"""When and where it began, caches, and how often samples of another Prometheus were met: some are read twice."""
 OF_THE_MOMENT: Final = frozenset({"peak", "peak_c"})
 """Where samples come out of order, the largest evidence may be that of a moment at which some were still missing. A
 checkpoint keeps it; but what comes after the checkpoint is read at once, without such moments."""
