@@ -17,12 +17,12 @@ class OneWrite:
         self._transport = transport
         self._call_soon = loop.call_soon
         self._held = b""
-        self.write_to = transport.write
+        self._write = transport.write
 
     def write(self, data: bytes) -> None:
         if self._held:
             held, self._held = self._held, b""
-            self.write_to(held + data)
+            self._write(held + data)
         else:
             self._held = data
             self._call_soon(self._flush)
@@ -34,14 +34,15 @@ class OneWrite:
     def _flush(self) -> None:
         if self._held:
             held, self._held = self._held, b""
-            self.write_to(held)
+            self._write(held)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
 
 class OneWriteProtocol(HttpToolsProtocol):
-    """uvicorn's protocol on such a transport."""
+    """uvicorn's protocol on such a transport. It asks for an asyncio.Transport and uses what OneWrite has or passes on;
+    a subclass of one would answer for itself what is to be passed on."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(OneWrite(transport, self.loop))  # type: ignore[arg-type]

@@ -85,21 +85,21 @@ class _Estimator:
         return " and ".join(type(step).__name__ for _, step in steps) if steps else type(self._model).__name__
 
     def content(self, *, data: bool) -> bytes:
-        from sluice_model_server.archive import dump  # noqa: PLC0415
-        from sluice_model_server.by_position import by_position  # noqa: PLC0415
+        from sluice_model_server.archive import dump  # noqa: PLC0415 - skops; a graph needs none
+        from sluice_model_server.by_position import by_position  # noqa: PLC0415 - scikit-learn
 
         return dump(by_position(self._model) if data else self._model)
 
     def columns(self, names: Sequence[str], frame: "pd.DataFrame") -> list[Column]:
-        from sluice_model_server.tables import column_of  # noqa: PLC0415
+        from sluice_model_server.tables import column_of  # noqa: PLC0415 - only with data
 
         return [column_of(name, frame[name]) for name in names]
 
     def compare(self, predictor: "Predictor", frame: "pd.DataFrame", names: Sequence[str]) -> None:
         """The packed model must answer the server's matrix as the fitted one does the DataFrame."""
-        import numpy as np  # noqa: PLC0415
+        import numpy as np  # noqa: PLC0415 - only with data
 
-        from sluice_model_server.tables import matrix_of  # noqa: PLC0415
+        from sluice_model_server.tables import matrix_of  # noqa: PLC0415 - only with data
 
         if self.names is None:
             return
@@ -126,7 +126,7 @@ class _Graph:
 
     def __init__(self, model: Any, classes: Sequence[Any]) -> None:
         try:
-            from sluice_model_server.graphs import packing  # noqa: PLC0415
+            from sluice_model_server.graphs import packing  # noqa: PLC0415 - the extra onnx
         except ModuleNotFoundError as error:
             raise UnsupportedFormat(
                 f"packing an ONNX model needs the package {error.name}: pip install 'sluice-model-server[onnx]'"

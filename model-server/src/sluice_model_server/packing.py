@@ -80,7 +80,7 @@ def pack(  # noqa: PLR0913 - two things, and by name what is known of them
     from sluice_model_server.card import CARD_FILE, card  # noqa: PLC0415
     from sluice_model_server.profile import PROFILE_FILE, profile_text  # noqa: PLC0415
     from sluice_model_server.profiling import probe_rows, profile_of  # noqa: PLC0415
-    from sluice_model_server.tables import frame_of, input_names  # noqa: PLC0415
+    from sluice_model_server.tables import frame_of, input_names  # noqa: PLC0415 - only with data
 
     frame = frame_of(data, "data")
     judged = None if evaluation is None else frame_of(evaluation, "evaluation")

@@ -58,8 +58,11 @@ class DrainingServer(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(directory: Path, port: int, settings: Settings) -> None:
-    """Loads the model and serves it until SIGTERM. Raises a ModelServerError when the model is not fit to serve."""
+def serve(directory: Path, port: int, settings: Settings, metrics: Metrics | None = None) -> None:
+    """Loads the model and serves it until SIGTERM. Raises a ModelServerError when the model is not fit to serve.
+
+    metrics: who counts; its own by default.
+    """
     # Process 1 of a container ignores SIGTERM unless it says otherwise; until uvicorn takes over, ending is enough.
     signal.signal(signal.SIGTERM, _end)
     guard = Guard(settings.token_file) if settings.token_file else None
@@ -69,7 +72,7 @@ def serve(directory: Path, port: int, settings: Settings) -> None:
     check_in_child(load, str(directory), seconds=settings.load_seconds, memory=memory_of(directory, manifest))
     model = load()
     manifest = model.manifest
-    metrics = Metrics()
+    metrics = metrics or Metrics()
     metrics.model(name=manifest.name, version=manifest.version, digest=model.digest, format=manifest.format)
     lifecycle = Lifecycle()
     lifecycle.probed()

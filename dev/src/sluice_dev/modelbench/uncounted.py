@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sluice_model_server import serve
 from sluice_model_server.metrics import Metrics
 from sluice_model_server.observer import Observer
 from sluice_model_server.profile import Profile
+from sluice_model_server.serve import serve
 from sluice_model_server.settings import Settings
 
 
@@ -37,5 +37,4 @@ class NoMetrics(Metrics):
 
 
 if __name__ == "__main__":
-    setattr(serve, "Metrics", NoMetrics)  # noqa: B010 - whose name there is not exported
-    serve.serve(Path(sys.argv[1]), int(sys.argv[2]), Settings())
+    serve(Path(sys.argv[1]), int(sys.argv[2]), Settings(), NoMetrics())

@@ -22,7 +22,7 @@ class Session:
         Raises ModelBroken, or MemoryError.
         """
         # Not before it is needed, and never before a fork: importing it starts a thread.
-        import onnxruntime  # noqa: PLC0415
+        import onnxruntime  # noqa: PLC0415 - starts a thread: after the fork
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
