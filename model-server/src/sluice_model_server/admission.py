@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from typing import Any, Final
+from collections.abc import Hashable
+from typing import Any, Final, Protocol
 
 from sluice_model_server.errors import RequestError
 
@@ -10,7 +11,11 @@ _LATE_SECONDS: Final = 0.001
 """A timer of the event loop may fire this much early."""
 
 
-Task = asyncio.Task[Any]
+class Request(Hashable, Protocol):
+    """A request that is being answered: its task, or what stands for one."""
+
+    def cancel(self) -> object:
+        """Its time is over."""
 
 
 class Admission:
@@ -25,34 +30,28 @@ class Admission:
     def __init__(self, max_in_flight: int, seconds: float) -> None:
         self._max = max_in_flight
         self._seconds = seconds
-        self._since: dict[Task, float] = {}  # in order of arrival: the first is the oldest
-        self._broken_off: set[Task] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._since: dict[Request, float] = {}  # in order of arrival: the first is the oldest
+        self._broken_off: set[Request] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def enter(self) -> Task:
-        """Called in the request's own task, which it returns. Raises RequestError(429) when there are too many."""
+    def enter(self, request: Request) -> None:
+        """Raises RequestError(429) when there are too many."""
         if len(self._since) >= self._max:
             raise RequestError(
                 429, f"{self._max} requests are being answered already (SLUICE_MODEL_MAX_IN_FLIGHT); try again"
             )
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-        task = asyncio.current_task(self._loop)
-        if task is None:
-            raise RuntimeError("an ASGI application runs in a task of its event loop")
-        self._since[task] = time.monotonic()
+        self._since[request] = time.monotonic()
         if self._timer is None:
-            self._timer = self._loop.call_later(self._seconds, self._sweep, self._loop)
-        return task
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._seconds, self._sweep, loop)
 
-    def leave(self, task: Task) -> None:
-        """The request of this task is done with, whatever became of it."""
-        self._since.pop(task, None)
+    def leave(self, request: Request) -> None:
+        """This request is done with, whatever became of it."""
+        self._since.pop(request, None)
         if self._broken_off:
-            self._broken_off.discard(task)
+            self._broken_off.discard(request)
 
-    def broken_off(self, task: Task) -> bool:
+    def broken_off(self, task: asyncio.Task[Any]) -> bool:
         """Whether the CancelledError that this task just got says that its time is over; then it may go on and answer.
 
         Else somebody else wants the task to end.
@@ -72,11 +71,11 @@ class Admission:
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         now = time.monotonic()
-        for task, since in tuple(self._since.items()):
+        for request, since in tuple(self._since.items()):
             left = since + self._seconds - now
             if left > _LATE_SECONDS:
                 self._timer = loop.call_later(left, self._sweep, loop)
                 return
-            del self._since[task]
-            self._broken_off.add(task)
-            task.cancel()
+            del self._since[request]
+            self._broken_off.add(request)
+            request.cancel()

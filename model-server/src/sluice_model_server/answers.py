@@ -12,12 +12,12 @@ Headers = tuple[tuple[bytes, bytes], ...]
 JSON: Final[Headers] = ((b"content-type", b"application/json"),)
 RETRY_AFTER_SECONDS: Final = 1
 """What 429, 503 and 504 advise: a server's overload passes within a batch or two, and another replica may answer."""
-_CLOSE: Final = (b"connection", b"close")
+CLOSE: Final = (b"connection", b"close")
 _RETRY: Final = (b"retry-after", str(RETRY_AFTER_SECONDS).encode())
 _BY_STATUS: Final[dict[int, Headers]] = {
     401: ((b"www-authenticate", b"Bearer"),),
-    408: (_CLOSE,),  # the rest of the body may still come, and would be read as the next request
-    413: (_CLOSE,),
+    408: (CLOSE,),  # the rest of the body may still come, and would be read as the next request
+    413: (CLOSE,),
     429: (_RETRY,),
     503: (_RETRY,),
     504: (_RETRY,),

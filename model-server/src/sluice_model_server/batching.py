@@ -6,9 +6,9 @@ predicted in the next turn; under load the batches grow by themselves, up to MAX
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from itertools import accumulate, takewhile
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,22 @@ MAX_ROWS: Final = 64
 that gain nothing: a call's overhead is spread thin enough at 64."""
 
 
+class Asker(Protocol):
+    """Who waits for a prediction: a future, or what stands for one."""
+
+    def done(self) -> bool:
+        """Whether it waits no longer."""
+
+    def set_result(self, prediction: Prediction, /) -> None:
+        """Here it is."""
+
+    def set_exception(self, error: Exception, /) -> None:
+        """The model raised this instead."""
+
+
 class _Waiting(NamedTuple):
     rows: npt.NDArray[Any]
-    answer: asyncio.Future[Prediction]
+    asker: Asker
 
 
 class Batcher:
@@ -31,49 +44,37 @@ class Batcher:
     predict: answers a matrix of rows; called in the event loop's thread.
     wait_seconds: how long the first request of a batch waits for others, unless MAX_ROWS are there before; 0 (only
         what came in the same turn) fits models that answer within a millisecond.
-    known: all requests that have arrived, also those of this turn that nothing was done for yet.
     """
 
-    def __init__(
-        self,
-        predict: Callable[[npt.NDArray[Any]], Prediction],
-        *,
-        wait_seconds: float = 0.0,
-        known: Collection[object] = (),
-    ) -> None:
+    def __init__(self, predict: Callable[[npt.NDArray[Any]], Prediction], *, wait_seconds: float = 0.0) -> None:
         self._predict = predict
         self._wait_seconds = wait_seconds
-        self._known = known
         self._waiting: list[_Waiting] = []
         self._rows = 0
         self._timer: asyncio.Handle | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    async def answer(self, rows: npt.NDArray[Any]) -> Prediction:
-        """As `ask`, and at once where there is nobody to share a call with."""
-        if len(self._known) == 1 and not self._wait_seconds:
-            return self._predict(rows)
-        return await self.ask(rows)
 
     def ask(self, rows: npt.NDArray[Any]) -> asyncio.Future[Prediction]:
-        """The prediction of these rows. It fails with what the model raises on these rows, never on another request's.
+        """`add` with a future."""
+        future = asyncio.get_running_loop().create_future()
+        self.add(rows, future)
+        return future
+
+    def add(self, rows: npt.NDArray[Any], asker: Asker) -> None:
+        """The asker will get the prediction of these rows. It fails with what the model raises on these rows, never on
+        another request's.
 
         rows: rows x columns, all requests with the same columns.
         """
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
-        waiting = _Waiting(rows, loop.create_future())
-        self._waiting.append(waiting)
+        self._waiting.append(_Waiting(rows, asker))
         self._rows += len(rows)
         if self._timer is None:
-            self._timer = self._schedule(loop)
+            self._timer = self._schedule()
         elif self._wait_seconds and self._rows >= MAX_ROWS:
             self._timer.cancel()
-            self._timer = loop.call_soon(self._flush)
-        return waiting.answer
+            self._timer = asyncio.get_running_loop().call_soon(self._flush)
 
-    def _schedule(self, loop: asyncio.AbstractEventLoop) -> asyncio.Handle:
+    def _schedule(self) -> asyncio.Handle:
+        loop = asyncio.get_running_loop()
         if self._wait_seconds and self._rows < MAX_ROWS:
             return loop.call_later(self._wait_seconds, self._flush)
         return loop.call_soon(self._flush)
@@ -81,7 +82,7 @@ class Batcher:
     def _flush(self) -> None:
         batch = self._take()
         # What is left waits for its own turn, so that sockets are read between two calls of the model.
-        self._timer = self._schedule(asyncio.get_running_loop()) if self._waiting else None
+        self._timer = self._schedule() if self._waiting else None
         if batch:
             self._answer(batch)
 
@@ -94,7 +95,7 @@ class Batcher:
             count = max(1, sum(1 for _ in takewhile(lambda rows: rows <= MAX_ROWS, sums)))
             batch, self._waiting = self._waiting[:count], self._waiting[count:]
             self._rows -= sum(len(waiting.rows) for waiting in batch)
-        return [waiting for waiting in batch if not waiting.answer.done()]
+        return [waiting for waiting in batch if not waiting.asker.done()]
 
     def _answer(self, batch: list[_Waiting]) -> None:
         if len(batch) == 1:
@@ -110,10 +111,12 @@ class Batcher:
         for waiting in batch:
             start, end = end, end + len(waiting.rows)
             own = None if probability is None else probability[start:end]
-            waiting.answer.set_result(Prediction(label[start:end], own))
+            waiting.asker.set_result(Prediction(label[start:end], own))
 
     def _answer_one(self, waiting: _Waiting) -> None:
         try:
-            waiting.answer.set_result(self._predict(waiting.rows))
+            prediction = self._predict(waiting.rows)
         except Exception as error:  # whatever the model raises is this request's answer
-            waiting.answer.set_exception(error)
+            waiting.asker.set_exception(error)
+        else:
+            waiting.asker.set_result(prediction)

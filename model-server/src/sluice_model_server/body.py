@@ -5,17 +5,13 @@ from typing import Any
 
 from sluice_model_server.errors import RequestError
 
+Headers = Mapping[bytes, bytes]
+"""By lower-case name."""
 
-async def read_body(
-    headers: Mapping[bytes, bytes],
-    receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
-    max_bytes: int,
-) -> bytes:
-    """The whole body.
 
-    headers: by lower-case name. Raises RequestError 413 above `max_bytes` (by Content-Length before anything is read),
-    415 for a compressed body, and ConnectionResetError when the client leaves first.
-    """
+def check_head(headers: Headers, max_bytes: int) -> None:
+    """Whether such a body may come: raises RequestError 413 for a Content-Length above `max_bytes`, 415 for a
+    compressed body."""
     length = headers.get(b"content-length")
     if length is not None and int(length) > max_bytes:
         raise _too_large(max_bytes)
@@ -24,6 +20,23 @@ async def read_body(
         raise RequestError(
             415, f"Content-Encoding: {encoding.decode('latin-1')[:40]} is not supported; send the body as it is"
         )
+
+
+def check_size(size: int, max_bytes: int) -> None:
+    """Raises RequestError 413 for more bytes than `max_bytes`."""
+    if size > max_bytes:
+        raise _too_large(max_bytes)
+
+
+async def read_body(
+    headers: Headers, receive: Callable[[], Awaitable[MutableMapping[str, Any]]], max_bytes: int
+) -> bytes:
+    """The whole body.
+
+    Raises RequestError as `check_head` does, before anything is read, and as `check_size`, and ConnectionResetError
+    when the client leaves first.
+    """
+    check_head(headers, max_bytes)
     parts: list[bytes] = []
     size = 0
     while True:
@@ -32,8 +45,7 @@ async def read_body(
             raise ConnectionResetError("the client left before its request was complete")
         part = message.get("body", b"")
         size += len(part)
-        if size > max_bytes:
-            raise _too_large(max_bytes)
+        check_size(size, max_bytes)
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts) if len(parts) > 1 else part

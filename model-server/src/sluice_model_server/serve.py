@@ -20,8 +20,8 @@ from sluice_model_server.lifecycle import Lifecycle
 from sluice_model_server.load import load_model
 from sluice_model_server.manifest import read_manifest
 from sluice_model_server.metrics import Metrics
-from sluice_model_server.one_write import OneWriteProtocol
 from sluice_model_server.settings import Settings
+from sluice_model_server.whole import WholeProtocol
 
 _log = structlog.get_logger()
 
@@ -81,13 +81,12 @@ def serve(directory: Path, port: int, settings: Settings, metrics: Metrics | Non
         _log.warning(
             "this server misbehaves on purpose", plan=settings.faults.model_dump(), error_share=faults.error_share
         )
-    requests: set[asyncio.Task[None]] = set()
     config = uvicorn.Config(
-        ModelApp(model, settings, metrics, lifecycle, faults, guard, requests),
+        ModelApp(model, settings, metrics, lifecycle, faults, guard),
         host=settings.host,
         port=port,
         loop="uvloop",
-        http=OneWriteProtocol,
+        http=WholeProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -105,9 +104,7 @@ def serve(directory: Path, port: int, settings: Settings, metrics: Metrics | Non
         port=port,
         path=model.predictor.path,
     )
-    server = DrainingServer(config, lifecycle, settings.drain_seconds)
-    server.server_state.tasks = requests
-    server.run()
+    DrainingServer(config, lifecycle, settings.drain_seconds).run()
     _log.info("ended")
 
 

@@ -103,13 +103,6 @@ async def test_wrong_paths_and_methods(client, data, matrix, method, path, statu
     assert said in answer.json["error"]
 
 
-async def test_not_ready_without_a_model_but_live(client, data, matrix):
-    app = client(None)
-    assert (await app.ask("GET", "/v2/health/ready")).status == 503
-    assert (await app.ask("GET", "/v2/health/live")).status == 200
-    assert (await app.infer(matrix(data.rows[:1]))).status == 503
-
-
 async def test_draining_is_not_ready_but_answers_and_closes_connections(client, data, matrix):
     app = client()
     assert b"connection" not in (await app.infer(matrix(data.rows[:1]))).headers

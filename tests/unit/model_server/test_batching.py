@@ -129,27 +129,6 @@ async def test_without_probabilities_there_are_none():
     assert [answer.probability for answer in answers] == [None, None]
 
 
-async def test_who_is_alone_waits_for_no_turn_and_others_share_a_call():
-    model, known = Model(), {"one"}
-    batcher = Batcher(model.predict, known=known)
-    alone = batcher.answer(rows(1))
-    with pytest.raises(StopIteration) as answered:  # it ends without having been suspended
-        alone.send(None)
-    assert answered.value.value.label.tolist() == [1]
-    known.add("another")
-    answers = await asyncio.gather(batcher.answer(rows(2)), batcher.answer(rows(3)))
-    assert [answer.label.tolist() for answer in answers] == [[2], [3]]
-    assert model.calls == [1, 2]
-
-
-async def test_with_a_wait_who_is_alone_waits_too():
-    model = Model()
-    batcher = Batcher(model.predict, wait_seconds=0.001, known={"one"})
-    answers = await asyncio.gather(batcher.answer(rows(1)), batcher.answer(rows(2)))
-    assert [answer.label.tolist() for answer in answers] == [[1], [2]]
-    assert model.calls == [2]
-
-
 @pytest.mark.parametrize("error", [MemoryError, KeyError, ValueError])
 async def test_whatever_a_model_raises_is_the_requests_answer(error):
     def predict(_):

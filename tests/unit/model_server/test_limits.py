@@ -11,6 +11,7 @@ from sluice_model_server.errors import ModelServerError, RequestError
 from sluice_model_server.faults import FaultPlan
 from sluice_model_server.guard import RELOAD_SECONDS, Guard
 from sluice_model_server.v2_request import parse_request
+from unit.model_server.conftest import by_task
 
 SLOW = FaultPlan(delay_seconds=30)
 
@@ -29,6 +30,7 @@ async def test_rows_over_the_limit_are_413(client, data, matrix):
     assert (await app.infer({"inputs": columns})).status == 413
 
 
+@by_task
 async def test_more_at_once_than_allowed_are_429_until_one_is_answered(client, data, matrix):
     app = client(max_in_flight=2, faults=SLOW)
     running = [asyncio.create_task(app.infer(matrix(data.rows[:1]))) for _ in range(2)]
@@ -61,6 +63,7 @@ async def test_a_request_that_takes_too_long_is_504_and_later_ones_have_their_ow
     assert await app.metric("sluice_requests_in_flight") == 0
 
 
+@by_task
 async def test_a_body_that_does_not_arrive_is_408_and_its_connection_is_closed(client):
     app, sent = client(request_seconds=0.01), []
 
@@ -74,6 +77,7 @@ async def test_a_body_that_does_not_arrive_is_408_and_its_connection_is_closed(c
     assert b"did not arrive within 0.01 s" in sent[1]["body"]
 
 
+@by_task
 async def test_somebody_elses_cancellation_is_no_answer(client, data, matrix):
     app = client(faults=SLOW)
     task = asyncio.create_task(app.infer(matrix(data.rows[:1])))
@@ -147,7 +151,7 @@ def test_a_server_that_could_let_nobody_in_does_not_start(tmp_path, content, sai
 
 async def test_requests_are_logged_when_asked_for_and_never_with_data(client, matrix, monkeypatch):
     told = structlog.testing.LogCapture()
-    monkeypatch.setattr("sluice_model_server.app._log", structlog.wrap_logger(None, processors=[told]))
+    monkeypatch.setattr("sluice_model_server.inference._log", structlog.wrap_logger(None, processors=[told]))
     secret = 0.123456789
     await client("number", log_requests=True).infer(
         matrix([[secret, 1, 2]]), name="minutes", headers=((b"x-request-id", b"flight-1"),)
