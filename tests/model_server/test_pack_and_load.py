@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -222,6 +223,20 @@ def test_a_probe_that_fails_is_refused_with_the_reason(data, tmp_path):
         pack(model, tmp_path, name="m", version="1", probe=[[float("1"), None, 2.0]])
     model.coef_[0, 0] = np.nan
     with pytest.raises(ModelBroken, match="one finite answer per row"):
+        pack(model, tmp_path, name="m", version="1", probe=[[1.0, 1.0, 2.0]])
+
+
+def test_a_model_whose_own_predict_does_not_answer_is_refused(data, tmp_path):
+    model = MLPClassifier((3,), max_iter=5, random_state=0).fit(data.rows, data.late)
+    del model._label_binarizer.sparse_input_  # of which the probabilities, that the label is taken from, know nothing
+    with pytest.raises(ModelBroken, match="does not answer its probe: AttributeError"):
+        pack(model, tmp_path, name="m", version="1", probe=[[1.0, 1.0, 2.0]])
+
+
+def test_a_model_whose_own_predict_says_otherwise_is_refused(data, tmp_path, monkeypatch):
+    model = LogisticRegression().fit(data.rows, data.late)
+    monkeypatch.setattr(LogisticRegression, "predict", lambda self, rows: 1 - self.predict_proba(rows).argmax(axis=1))
+    with pytest.raises(ModelBroken, match="predict says otherwise on its probe than its probabilities"):
         pack(model, tmp_path, name="m", version="1", probe=[[1.0, 1.0, 2.0]])
 
 

@@ -55,6 +55,12 @@ class Estimator:
     def _ask(self, rows: Matrix) -> Matrix:
         return np.asarray(self._model.predict(rows) if self._class_values is None else self._model.predict_proba(rows))
 
+    def own_label(self, rows: Matrix) -> Matrix | None:
+        """What predict says, where the label is taken from the probabilities instead."""
+        if self._class_values is None or self._rule is Rule.ASK:
+            return None
+        return np.asarray(self._model.predict(rows))
+
     def compile(self, probe: Matrix) -> None:
         """From now on without scikit-learn's overhead, if that gives the same bits on the probe and on drawn rows."""
         if probe.dtype == np.float64:

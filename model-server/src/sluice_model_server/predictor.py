@@ -42,6 +42,9 @@ class Model(Protocol):
         """rows: rows x columns, float64, or object where a column is text. Raises ValueError for numbers it does not
         take, and whatever it fails with."""
 
+    def own_label(self, rows: Matrix) -> Matrix | None:
+        """What its own predict says; None where that is what `predict` tells anyway."""
+
     def compile(self, probe: Matrix) -> None:
         """From now on faster, where that changes no bit of any answer. probe: rows x columns that it must answer."""
 
@@ -91,16 +94,19 @@ class Predictor:
         """Asks the model for the manifest's probe rows, and finds out what it answers with (`label_datatype`) and what
         numbers it takes: missing ones (NaN), and any at all or only those of 32 bits, as trees (`largest`).
 
-        Raises ModelBroken when it does not answer with one finite number or label per row.
+        Raises ModelBroken when it does not answer with one finite number or label per row, or its own predict says
+        otherwise.
         """
         probe = self._probe_rows(manifest)
         rows = self._matrix(probe)
         try:
-            answer = self.predict(rows)
+            answer, own = self.predict(rows), self._model.own_label(rows)
         except Exception as error:  # whatever it raises, it does not answer
             raise ModelBroken(f"the model does not answer its probe: {type(error).__name__}: {error}") from error
         if len(answer.label) != len(rows) or not _is_finite(answer):
             raise ModelBroken("the model answers its probe without one finite answer per row")
+        if own is not None and not np.array_equal(own, answer.label):
+            raise ModelBroken("the model's predict says otherwise on its probe than its probabilities")
         self.label_datatype = datatype_of(answer.label)
         free = [number and place not in self.whole for place, number in enumerate(self.numeric)]
         if not any(free):

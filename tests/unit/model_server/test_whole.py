@@ -128,7 +128,7 @@ async def test_a_client_that_left_is_sent_nothing(client, row):
 
 
 async def test_one_that_takes_too_long_is_504_and_is_not_predicted(client, row, data, matrix):
-    app = client(request_seconds=0.01, batch_wait_seconds=30)
+    app = client(request_seconds=0.05, batch_wait_seconds=0.1)
     connection = Connection(app.app)
     connection.send(row())
     answer = await connection.answer()
