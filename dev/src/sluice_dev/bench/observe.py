@@ -41,6 +41,7 @@ from sluice_model_server.metrics import Metrics
 from sluice_model_server.observer import Observer
 from sluice_model_server.packing import PackingNote
 from sluice_model_server.settings import Settings
+from sluice_model_server.whole import WholeProtocol
 
 FEATURES: Final = 30
 CONNECTIONS: Final = 16
@@ -155,7 +156,7 @@ def _server(model: ServedModel, metrics: type[Metrics]) -> Iterator[tuple[int, i
 def _serve(model: ServedModel, metrics: Metrics, listening: socket.socket) -> None:
     settings = Settings()
     app = ModelApp(model, settings, metrics, Lifecycle(), Faults(FaultPlan(), background_error_share=0, host=""))
-    config = uvicorn.Config(app, loop="uvloop", http="httptools", lifespan="off", log_config=None, access_log=False)
+    config = uvicorn.Config(app, loop="uvloop", http=WholeProtocol, lifespan="off", log_config=None, access_log=False)
     uvicorn.Server(config).run(sockets=[listening])
 
 
