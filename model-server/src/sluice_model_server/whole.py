@@ -12,6 +12,7 @@ from typing import Any
 
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from sluice_model_server import answers
 from sluice_model_server.answers import CLOSE, Answer
@@ -84,7 +85,7 @@ class WholeProtocol(HttpToolsProtocol):
     def __init__(
         self,
         config: Config,
-        server_state: Any,
+        server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
@@ -107,10 +108,8 @@ class WholeProtocol(HttpToolsProtocol):
         if cycle.more_body or self.flow.write_paused or self.transport.is_closing():
             super()._start_asgi_task(cycle, self.app)
             return
-        scope, body = cycle.scope, bytes(cycle.body)
-        WholeRequest(
-            self._model_app.inference, scope["path"], dict(scope["headers"]), body, partial(self._reply, cycle)
-        )
+        path, headers = cycle.scope["path"], dict(cycle.scope["headers"])
+        WholeRequest(self._model_app.inference, path, headers, bytes(cycle.body), partial(self._reply, cycle))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         # uvicorn asks at the end of the head; a little later, when all that was read is parsed, more is known.
@@ -128,7 +127,7 @@ class WholeProtocol(HttpToolsProtocol):
 
     def _reply(self, cycle: RequestResponseCycle, answer: Answer) -> None:
         """Head and body in one write. No header holds what a client sent, so none is looked through."""
-        if cycle.disconnected:
+        if cycle.disconnected or self.transport.is_closing():
             return
         headers = self._model_app.headers_of(answer)
         parts = [STATUS_LINE[answer.status]]
