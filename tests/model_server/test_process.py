@@ -72,9 +72,10 @@ async def ended(server: Server) -> int:
     return await asyncio.to_thread(server.process.wait, END_SECONDS)
 
 
-async def test_a_drain_under_load_loses_no_request(start, data, matrix):
+@pytest.mark.parametrize("delay", [0, 0.01], ids=["without tasks", "in tasks"])
+async def test_a_drain_under_load_loses_no_request(start, data, matrix, delay):
     """Clients keep sending until readiness says no, half over kept connections, half over new ones, without retries."""
-    server = start(SLUICE_MODEL_DRAIN_SECONDS="1", SLUICE_MODEL_FAULTS='{"delay_seconds": 0.01}')
+    server = start(SLUICE_MODEL_DRAIN_SECONDS="1", SLUICE_MODEL_FAULTS=json.dumps({"delay_seconds": delay}))
     body = matrix(data.rows[:1])
     answered: list[tuple[int, bool]] = []
     enough, stop = asyncio.Event(), asyncio.Event()
