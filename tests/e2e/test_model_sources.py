@@ -21,13 +21,13 @@ from sluice_model_server.trust import load_trusted
 pytestmark = pytest.mark.e2e
 Play = Callable[..., Scene]
 RATE, BOUND = 30.0, 400.0
-CLAIM, BUCKET, KEYS = "models", "bucket", "reader"
+CLAIM, BUCKET, READER, STRANGER = "models", "bucket", "reader", "stranger"
 ASKS = f"""
 import http.server
 
 class Bucket(http.server.SimpleHTTPRequestHandler):
     def do_GET(self):
-        if "Credential={KEYS}/" in self.headers.get("Authorization", ""):
+        if "Credential={READER}/" in self.headers.get("Authorization", ""):
             super().do_GET()
         else:
             self.send_error(403)
@@ -77,7 +77,7 @@ def claim(namespace: str, folder: Path) -> tuple[Object, Object]:
 
 
 def bucket(namespace: str, files: Path, key: str) -> tuple[Object, ...]:
-    """A server that speaks S3 as far as reading goes, with these files below `key`, and the Secret that opens it."""
+    """A server that speaks S3 as far as reading goes, with these files below `key`, and the Secrets of two who ask."""
     labels, metadata = {"app": BUCKET}, {"name": BUCKET, "namespace": namespace}
     content = {file.name: base64.b64encode(file.read_bytes()).decode() for file in files.iterdir()}
     container = {
@@ -91,14 +91,9 @@ def bucket(namespace: str, files: Path, key: str) -> tuple[Object, ...]:
     }
     pod = {"containers": [container], "volumes": [{"name": "files", "configMap": {"name": BUCKET}}]}
     template = {"metadata": {"labels": labels}, "spec": pod}
-    keys = {
-        "AWS_ACCESS_KEY_ID": KEYS,
-        "AWS_SECRET_ACCESS_KEY": "unread",
-        "AWS_ENDPOINT_URL": f"http://{BUCKET}.{namespace}:8000",
-    }
     return (
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "binaryData": content},
-        {"apiVersion": "v1", "kind": "Secret", "metadata": {**metadata, "name": KEYS}, "stringData": keys},
+        *(keys(namespace, who) for who in (READER, STRANGER)),
         {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
@@ -114,6 +109,17 @@ def bucket(namespace: str, files: Path, key: str) -> tuple[Object, ...]:
     )
 
 
+def keys(namespace: str, who: str) -> Object:
+    """A Secret of that name, with the access key of that name."""
+    content = {
+        "AWS_ACCESS_KEY_ID": who,
+        "AWS_SECRET_ACCESS_KEY": "unread",
+        "AWS_ENDPOINT_URL": f"http://{BUCKET}.{namespace}:8000",
+    }
+    metadata = {"name": who, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": content}
+
+
 def packed_graph(installed: Installed, to: Path) -> str:
     """v1 of the demo as ONNX; returns its digest."""
     folder = installed.models / "v1"
@@ -124,7 +130,8 @@ def packed_graph(installed: Installed, to: Path) -> str:
 
 
 def test_a_claim_then_a_bucket_with_keys(play: Play, installed: Installed, claimed: Path) -> None:
-    """An ONNX model of a claim serves; the bucket is asked without keys first, then with: the same revision goes on."""
+    """An ONNX model of a claim serves. The bucket is asked with keys that do not open it, then with others: the same
+    revision, which could not start, goes on."""
     scene = play(more={"progressDeadline": "20s"})
     namespace = scene.flight.namespace
     digest = packed_graph(installed, claimed / "flight-delay" / "onnx")
@@ -139,18 +146,15 @@ def test_a_claim_then_a_bucket_with_keys(play: Play, installed: Installed, claim
 
         apply(installed.cluster, *bucket(namespace, installed.models / "v2", "flights/v2"))
         installed.cluster.kubectl("rollout", "status", f"deployment/{BUCKET}", "-n", namespace, "--timeout=120s")
-        model = {
-            "uri": "s3://flights/v2/manifest.json",
-            "digest": installed.index["versions"]["v2"]["digest"],
-            "secretRef": {"name": KEYS},
-        }
-        asked = scene.apply("v2", model={"uri": model["uri"], "digest": model["digest"]})
+        digest = installed.index["versions"]["v2"]["digest"]
+        model = {"uri": "s3://flights/v2/manifest.json", "digest": digest}
+        asked = scene.apply("v2", model={**model, "secretRef": {"name": STRANGER}})
         scene.recorder.wait(
-            "Stalled says that strangers are not let in",
-            lambda: "access denied" in scene.recorder.condition("Stalled")[2],
+            "Stalled says that these keys do not open it",
+            lambda: "access denied; the Secret" in scene.recorder.condition("Stalled")[2],
             120,
         )
-        assert scene.apply("v2", model=model) == asked
+        assert scene.apply("v2", model={**model, "secretRef": {"name": READER}}) == asked
         scene.serving(asked, 240)
         assert {outcome.version for outcome in scene.answers(20) if not outcome.failed} == {"v2"}
     finally:
