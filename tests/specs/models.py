@@ -12,7 +12,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from sluice_model_server.load import ServedModel, load_model
 from sluice_model_server.manifest import Column
@@ -35,9 +35,15 @@ def forest() -> Any:
     return RandomForestClassifier(4, max_depth=4, random_state=1).fit(ROWS, np.where(LATE, "late", "on time"))
 
 
-def mixed() -> Any:
-    encode = ColumnTransformer([("number", StandardScaler(), [0, 2]), ("text", OneHotEncoder(), [1])])
-    return make_pipeline(encode, LogisticRegression()).fit(MIXED, LATE)
+def mixed(rows: Any = MIXED, encoder: Any = None) -> Any:
+    """Without an encoder of its own it fails on texts that it does not know."""
+    encode = ColumnTransformer([("number", StandardScaler(), [0, 2]), ("text", encoder or OneHotEncoder(), [1])])
+    return make_pipeline(encode, LogisticRegression()).fit(rows, LATE)
+
+
+def logs() -> Any:
+    """Fails on numbers below -1, which nothing says of it."""
+    return make_pipeline(FunctionTransformer(np.log1p), LogisticRegression()).fit(ROWS, LATE)
 
 
 MIXED_COLUMNS = (Column(name="hour"), Column(name="carrier", datatype="BYTES"), Column(name="humid", datatype="FP32"))
@@ -45,11 +51,12 @@ MIXED_COLUMNS = (Column(name="hour"), Column(name="carrier", datatype="BYTES"), 
 
 @pytest.fixture(scope="session")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Directory of the packed models linear/, forest/, mixed/ and number/ (a regression)."""
+    """Directory of the packed models linear/, forest/, mixed/, logs/ and number/ (a regression)."""
     root = tmp_path_factory.mktemp("models")
     pack(linear(), root / "linear", name="delay", version="1")
     pack(forest(), root / "forest", name="delay", version="2")
     pack(mixed(), root / "mixed", name="delay", version="3", columns=MIXED_COLUMNS, probe=[[1.0, "AA", 0.5]])
+    pack(logs(), root / "logs", name="delay", version="4", probe=[[1.0, 1.0, 1.0]])
     pack(LinearRegression().fit(ROWS, ROWS[:, 0]), root / "number", name="minutes", version="1")
     return root
 

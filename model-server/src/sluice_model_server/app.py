@@ -127,6 +127,10 @@ class ModelApp:
                     admission.leave(task)
             except RequestError as error:
                 answer = answers.refused(error)
+            except ConnectionResetError:
+                raise
+            except Exception as error:  # a mistake of ours ends this request, and is counted
+                answer = inference.mistake(error)
         except (ConnectionResetError, asyncio.CancelledError) as error:
             inference.abandoned()
             if isinstance(error, asyncio.CancelledError):

@@ -50,7 +50,9 @@ def _probabilities(label: Matrix, probability: Matrix, classes: Sequence[Any]) -
     if (truth < 0).any():  # a class that the model does not know has no probability to be judged by
         return {}
     is_it = np.eye(len(classes))[truth]
-    shares = probability / probability.sum(axis=1, keepdims=True)  # 32-bit ones are 1 together up to rounding only
+    # Those of 32 bits are at most 1, and 1 together, up to rounding only.
+    shares = np.clip(probability, 0, 1)
+    shares /= shares.sum(axis=1, keepdims=True)
     found = {
         "log_loss": float(metrics.log_loss(truth, shares, labels=range(len(classes)))),
         "brier": float(np.square(is_it - probability).sum(axis=1).mean() / (2 if len(classes) == 2 else 1)),

@@ -13,7 +13,8 @@ def check_head(headers: Headers, max_bytes: int) -> None:
     """Whether such a body may come: raises RequestError 413 for a Content-Length above `max_bytes`, 415 for a
     compressed body."""
     length = headers.get(b"content-length")
-    if length is not None and int(length) > max_bytes:
+    # The parser lets any number of zeros through, int() does not.
+    if length is not None and int(length.strip().lstrip(b"0") or b"0") > max_bytes:
         raise _too_large(max_bytes)
     encoding = headers.get(b"content-encoding")
     if encoding and (encoding := encoding.strip().lower()) not in {b"", b"identity"}:

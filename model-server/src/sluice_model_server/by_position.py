@@ -23,7 +23,7 @@ def by_position(model: Any) -> Any:
         return model
     copied = deepcopy(model)
     for part in list(_estimators(copied, set())):
-        if isinstance(part, ColumnTransformer) and hasattr(part, "_transformer_to_input_indices"):
+        if isinstance(part, ColumnTransformer) and hasattr(part, "_transformer_to_input_indices") and not _masks(part):
             _select_by_position(part)
         # What a step hands to the next is a matrix too.
         vars(part).pop("_sklearn_output_config", None)
@@ -34,6 +34,23 @@ def by_position(model: Any) -> Any:
 
 def _knows_names(part: Any) -> bool:
     return "feature_names_in_" in vars(part)
+
+
+def _masks(part: ColumnTransformer) -> bool:
+    """Whether it selects by masks, as that of a histogram boosting does: they are positions already."""
+    chosen = [selected for name, _, selected in part.transformers_ if name != "remainder"]
+    return all(isinstance(selected, np.ndarray) and selected.dtype == bool for selected in chosen)
+
+
+def selects_by_name(model: Any) -> bool:
+    """Whether it answers DataFrames only."""
+    return any(
+        any(isinstance(one, str) for one in np.ravel(selected).tolist())
+        for part in _estimators(model, set())
+        if isinstance(part, ColumnTransformer)
+        for name, _, selected in getattr(part, "transformers_", ())
+        if name != "remainder" and not isinstance(selected, slice)
+    )
 
 
 def _select_by_position(part: ColumnTransformer) -> None:
@@ -57,6 +74,8 @@ def _estimators(thing: Any, seen: set[int]) -> Iterator[Any]:
     seen.add(id(thing))
     if isinstance(thing, BaseEstimator):
         yield thing
+    # CalibratedClassifierCV keeps its parts in an object that is no estimator.
+    if isinstance(thing, BaseEstimator) or type(thing).__name__ == "_CalibratedClassifier":
         for part in vars(thing).values():
             yield from _estimators(part, seen)
     elif isinstance(thing, list | tuple | set):

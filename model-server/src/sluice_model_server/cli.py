@@ -62,7 +62,11 @@ def fetch(
 
 @app.command()
 def serve(
-    directory: Directory, port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8080
+    directory: Directory,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8080,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on, e.g. 127.0.0.1; SLUICE_MODEL_HOST by default, else all.")
+    ] = "",
 ) -> None:
     """Serves one model by the Open Inference Protocol V2 (REST), with /metrics on the same port."""
     # One row is no work for several threads, and threads that spin steal the cores of the pods next door. Must be set
@@ -71,6 +75,8 @@ def serve(
         os.environ.setdefault(variable, "1")
     with _explained():
         settings = _settings()
+        if host:
+            settings = settings.model_copy(update={"host": host})
         logs.configure(settings.log_level)
         from sluice_model_server.serve import serve as serve_model  # noqa: PLC0415 - brings scikit-learn: 1.5 s
 

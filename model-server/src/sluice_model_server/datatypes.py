@@ -17,7 +17,7 @@ class Datatype:
 
     json_types: Python types of its JSON values, compared by type(), so that true is no integer.
     called: what errors call such values. binary: its little-endian form in binary tensors; None for BYTES, whose
-    elements have a length of their own. null in a float tensor is a missing value: JSON knows no NaN.
+    elements have a length of their own. null is a missing value, of floats and texts: JSON knows no NaN.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Datatype:
         """
         if self.binary is None:
             array = np.empty(len(values), dtype=object)
-            array[:] = values
+            array[:] = values if None not in values else [np.nan if value is None else value for value in values]
             return array
         if self.binary.kind != "f":
             return np.array(values, dtype=self.binary.newbyteorder("="))
@@ -74,7 +74,7 @@ DATATYPES: Final[dict[str, Datatype]] = {
         _row("UINT16", _INTEGERS, "<u2"),
         _row("UINT8", _INTEGERS, "<u1"),
         _row("BOOL", (frozenset({bool}), "true or false"), "|b1"),
-        _row("BYTES", (frozenset({str}), "strings"), None),
+        _row("BYTES", (frozenset({str, type(None)}), "strings or null"), None),
     )
 }
 """All but BF16, for which numpy has no type. FP64 is first: what errors advise first is what most models take."""

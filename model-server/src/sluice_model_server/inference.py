@@ -68,20 +68,23 @@ class Inference:
 
     def unknown(self, path: str) -> str:
         """What to say of a path that leads nowhere."""
-        return f"{path[:200]} is not known; the model served here is {self._model.manifest.name}"
+        manifest = self._model.manifest
+        return (
+            f"{path[:200]} is not known; the model served here is {manifest.name}, version {manifest.version}: "
+            f"POST /v2/models/{manifest.name}/infer"
+        )
 
     def parse(self, path: str, body: bytes, headers: Headers) -> InferenceRequest:
         """What the body asks. Raises RequestError."""
         if path not in self.paths:
             raise RequestError(404, self.unknown(path))
         json_length = headers.get(LENGTH_HEADER)
-        try:
-            return parse_request(body, self._model.predictor, json_length=json_length, max_rows=self._max_rows)
-        except RequestError:
-            raise
-        except Exception as error:  # a mistake of ours ends this request, not its connection or its batch
-            _log.error("a request could not be read", error_type=type(error).__name__, where=where(error))
-            raise RequestError(500, f"the server failed on this request ({type(error).__name__})") from error
+        return parse_request(body, self._model.predictor, json_length=json_length, max_rows=self._max_rows)
+
+    def mistake(self, error: Exception) -> Answer:
+        """The answer to a request that we made a mistake on. No data: only the error's type is told."""
+        _log.error("the server failed on a request", error_type=type(error).__name__, where=where(error))
+        return answers.failure(500, f"the server failed on this request ({type(error).__name__})")
 
     def answered(self, request: InferenceRequest, prediction: Prediction, headers: Headers) -> Answer:
         """The model's answer."""
@@ -93,7 +96,17 @@ class Inference:
         return answers.inference(*v2_response.inference(self._model, request_id, prediction, request.outputs))
 
     def failed(self, request: InferenceRequest, error: Exception) -> Answer:
-        """The answer to a request that the model raised on. No data: only the error's type is told."""
+        """The answer to a request that the model raised on. No data: only the error's type is told.
+
+        A text that the model must know and does not is the client's mistake.
+        """
+        if (found := self._model.predictor.unknown_text(request.rows)) is not None:
+            row, place = found
+            return answers.failure(
+                400,
+                f"inputs: column {self._model.predictor.columns[place].name} in row {row} is a text that the model was "
+                "not trained on, and it takes no others",
+            )
         self._observer.observe(request.rows, None)
         _log.error("the model failed on a request", error_type=type(error).__name__, where=where(error))
         return answers.failure(500, f"the model failed on this request ({type(error).__name__})")

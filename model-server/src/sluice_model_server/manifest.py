@@ -19,6 +19,8 @@ PICKLE_ADVICE = (
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
+NAME: Final = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
+VERSION: Final = r"^[A-Za-z0-9]([A-Za-z0-9._+-]{0,61}[A-Za-z0-9])?$"
 Datatype = Literal["FP64", "FP32", "INT64", "BYTES"]
 SUFFIXES: Final = {"skops": ".skops", "onnx": ".onnx"}
 """How the one file that holds the model ends, by format."""
@@ -74,8 +76,8 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")]
-    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._+-]{0,61}[A-Za-z0-9])?$")]
+    name: Annotated[str, Field(pattern=NAME)]
+    version: Annotated[str, Field(pattern=VERSION)]
     format: str
     files: Annotated[tuple[ModelFile, ...], Field(min_length=1, max_length=1000)]
     columns: Annotated[tuple[Column, ...], Field(max_length=10_000)] | None = None
@@ -124,7 +126,11 @@ def read_manifest(directory: Path) -> tuple[Manifest, str]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ManifestError(f"{path}: {error.strerror}; fetch a model into this directory first") from error
+        versions = sorted(found.parent.name for found in directory.glob(f"*/{MANIFEST_FILE}"))
+        advice = (
+            f"name a version's folder: {directory / versions[0]}" if versions else "pack or fetch a model into it first"
+        )
+        raise ManifestError(f"{path}: {error.strerror}; {advice}") from error
     return parse_manifest(content, str(path)), digest_of(content)
 
 

@@ -21,11 +21,14 @@ class Packable(Protocol):
 
     format: of the manifest. head: what else the manifest says of it. libraries: packages whose releases decide its
     answers. names: of its inputs, None if it knows none. count: of its inputs, None if it does not say. described:
-    what it is, for a person.
+    what it is, for a person. by_name: whether it answers DataFrames only, unless it is packed with data.
     """
 
     format: str
     head: dict[str, Any]
+
+    @property
+    def by_name(self) -> bool: ...
 
     @property
     def libraries(self) -> tuple[str, ...]: ...
@@ -73,11 +76,17 @@ class _Estimator:
     libraries = ("numpy", "scikit-learn", "scipy")
 
     def __init__(self, model: Any) -> None:
-        self._model = model
+        self._model = _fitted(model)
         self.head: dict[str, Any] = {}
         names = getattr(model, "feature_names_in_", None)
         self.names = None if names is None else [str(name) for name in names]
         self.count = getattr(model, "n_features_in_", None)
+
+    @property
+    def by_name(self) -> bool:
+        from sluice_model_server.by_position import selects_by_name  # noqa: PLC0415 - scikit-learn
+
+        return selects_by_name(self._model)
 
     @property
     def described(self) -> str:
@@ -103,19 +112,46 @@ class _Estimator:
 
         if self.names is None:
             return
-        some = frame[list(names)].head(_COMPARED_ROWS)
-        answer = predictor.predict(matrix_of(some, predictor.columns))
+        table = frame[list(names)]
+        incomplete = np.flatnonzero(table.isna().any(axis=1))[:_COMPARED_ROWS]
+        rows = np.union1d(np.arange(min(len(table), _COMPARED_ROWS)), incomplete)
+        some = table.iloc[rows]
+        try:
+            answer = predictor.predict(matrix_of(some, predictor.columns))
+            fitted = np.asarray(
+                self._model.predict(some) if answer.probability is None else self._model.predict_proba(some)
+            )
+        except ValueError as error:
+            raise DataError(f"data: the model does not answer its own data: {error}") from error
         if answer.probability is not None:
-            same = np.isclose(answer.probability, self._model.predict_proba(some), rtol=1e-6, atol=1e-9).all(axis=1)
+            same = np.isclose(answer.probability, fitted, rtol=1e-6, atol=1e-9).all(axis=1)
         else:
-            fitted = np.asarray(self._model.predict(some))
             same = np.isclose(answer.label, fitted, rtol=1e-6) if fitted.dtype.kind == "f" else answer.label == fitted
         if not np.all(same):
+            row = int(np.argmin(same))
+            if without := [name for name, value in some.iloc[row].items() if value is None]:
+                raise DataError(
+                    f"data: row {rows[row]}: {without[0]} is None, to which the model answers otherwise than to NaN, "
+                    "the one missing value that requests have; train it on NaN, or fill missing texts in"
+                )
             raise DataError(
-                f"data: row {int(np.argmin(same))}: the model answers otherwise to a plain matrix, all that a server "
+                f"data: row {rows[row]}: the model answers otherwise to a plain matrix, all that a server "
                 "has, than to a DataFrame; does it depend on dtypes such as categories? Encode them in a step of the "
                 "pipeline"
             )
+
+
+def _fitted(model: Any) -> Any:
+    from sklearn.exceptions import NotFittedError  # noqa: PLC0415 - a graph needs no scikit-learn
+    from sklearn.utils.validation import check_is_fitted  # noqa: PLC0415
+
+    try:
+        check_is_fitted(model)
+    except NotFittedError as error:
+        raise DataError(f"{type(model).__name__} is not fitted; call fit first") from error
+    except TypeError:  # no estimator at all: loading says what it lacks
+        return model
+    return model
 
 
 class _Graph:
@@ -123,6 +159,7 @@ class _Graph:
 
     format = "onnx"
     libraries = ("numpy", "onnxruntime")
+    by_name = False
 
     def __init__(self, model: Any, classes: Sequence[Any]) -> None:
         try:

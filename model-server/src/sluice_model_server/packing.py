@@ -2,19 +2,22 @@
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sluice_model_server.errors import DataError, ManifestError, UnsupportedFormat
 from sluice_model_server.manifest import (
     MANIFEST_FILE,
+    NAME,
     PICKLE_ADVICE,
     PICKLE_SUFFIXES,
     SUFFIXES,
+    VERSION,
     Column,
     digest_of,
     parse_manifest,
@@ -22,7 +25,16 @@ from sluice_model_server.manifest import (
 from sluice_model_server.packable import MAX_BYTES, packable, suffix_of
 
 if TYPE_CHECKING:
+    from sluice_model_server.predictor import Predictor
     from sluice_model_server.profile import Profile
+
+
+_OURS: Final = (*(f"model{suffix}" for suffix in SUFFIXES.values()), "profile.json", "card.md")
+"""Files that packing writes: those of an earlier model in the same folder are taken away."""
+_NEEDS_DATA: Final = (
+    "the model selects columns by name, which a server's rows have none of; give data=... (--data FILE): with it names "
+    "become positions"
+)
 
 
 class PackingNote(UserWarning):
@@ -63,7 +75,16 @@ def pack(  # noqa: PLR0913 - two things, and by name what is known of them
     # Heavy imports wait: whoever only packs a file needs none of them.
     from sluice_model_server.load import load_model  # noqa: PLC0415
 
+    if isinstance(model, str | Path) and Path(model).suffix.lower() != SUFFIXES["onnx"]:
+        more: dict[str, Any] = {
+            "data": data, "label": label, "slices": slices, "evaluation": evaluation, "columns": columns,
+            "probe": probe, "classes": classes,
+        }  # fmt: skip
+        return pack_file(Path(model), Path(to), name=name, version=version, **more)
     to = Path(to)
+    slices = [slices] if isinstance(slices, str) else slices
+    if label is not None and not isinstance(label, str):
+        raise DataError(f"label: is the name of a column of the data, not a {type(label).__name__}")
     source = packable(model, classes)
     model_file = f"model{suffix_of(source)}"
     head = {**_head(to, name, version), "format": source.format, **source.head}
@@ -73,6 +94,8 @@ def pack(  # noqa: PLR0913 - two things, and by name what is known of them
     if data is None:
         if label is not None or slices or evaluation is not None:
             raise DataError("label, slices and evaluation say something of data; give data=...")
+        if source.by_name:
+            raise DataError(_NEEDS_DATA)
         if named:
             head["columns"] = [column.model_dump() for column in named]
         return _deliver(to, {model_file: source.content(data=False)}, head)
@@ -92,6 +115,8 @@ def pack(  # noqa: PLR0913 - two things, and by name what is known of them
     for column_name in inputs:
         if column_name not in frame.columns:
             raise DataError(f"columns: the data has no column {column_name}")
+        if judged is not None and column_name not in judged.columns:
+            raise DataError(f"evaluation: has no column {column_name}, which the model takes")
     taken = source.columns(inputs, frame)
     head["columns"] = [column.model_dump() for column in taken]
     head.setdefault("probe", probe_rows(frame, taken))
@@ -109,7 +134,7 @@ def pack(  # noqa: PLR0913 - two things, and by name what is known of them
         evaluation=judged,
         libraries=source.libraries,
     )
-    for note in _notes(profile):
+    for note in _notes(profile, served.predictor):
         warnings.warn(note, PackingNote, stacklevel=2)
     files[PROFILE_FILE] = profile_text(profile)
     files[CARD_FILE] = card(served.manifest, profile, source.described).encode()
@@ -123,25 +148,43 @@ def pack_file(path: Path, to: Path, *, name: str | None = None, version: str | N
     """
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise UnsupportedFormat(f"{path}: {PICKLE_ADVICE}")
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; give a .skops or .onnx file, or a fitted model (module:name)")
     if path.suffix.lower() == SUFFIXES["onnx"]:
         return pack(path, to, name=name, version=version, **more)
-    if more.get("data") is None and not any(more.values()):
-        head = {**_head(to, name, version), "format": "skops"}
-        return _deliver(to, {f"model{SUFFIXES['skops']}": path.read_bytes()}, head)
     from sluice_model_server.trust import load_trusted  # noqa: PLC0415
 
-    return pack(load_trusted(path, max_bytes=MAX_BYTES), to, name=name, version=version, **more)
+    model = load_trusted(path, max_bytes=MAX_BYTES)
+    if more.get("data") is None and not any(more.values()) and not packable(model).by_name:
+        head = {**_head(to, name, version), "format": "skops"}
+        return _deliver(to, {f"model{SUFFIXES['skops']}": path.read_bytes()}, head)
+    return pack(model, to, name=name, version=version, **more)
 
 
 def _head(to: Path, name: str | None, version: str | None) -> dict[str, Any]:
     folder = to.resolve()
-    return {"name": name or folder.parent.name, "version": version or folder.name}
+    head = {"name": name or folder.parent.name, "version": version or folder.name}
+    for field, pattern in (("name", NAME), ("version", VERSION)):
+        if not re.match(pattern, head[field]):
+            raise DataError(
+                f"{field}: {head[field]!r} must be letters, digits, '.', '_' and '-', at most 63, with a letter or "
+                f"digit at both ends; give {field}=... or another folder"
+            )
+    return head
 
 
-def _notes(profile: "Profile") -> Iterator[str]:
+def _notes(profile: "Profile", predictor: "Predictor") -> Iterator[str]:
     """What somebody may not expect, though nothing is wrong."""
     from sluice_model_server.observer import MAX_OBSERVED  # noqa: PLC0415
 
+    for place in predictor.closed:
+        yield (
+            f"{predictor.columns[place].name}: a text that the model was not trained on is refused (400), because the "
+            "model fails on it; to answer it, fit the encoder with handle_unknown='ignore'"
+        )
+    for place, feature in enumerate(profile.features):
+        if feature.categorical is not None and feature.missing and place not in predictor.without_text:
+            yield f"{feature.name}: {feature.missing} rows have no text, and the model answers none that is missing"
     for part in profile.slices:
         if not part.live:
             yield f"slices: {part.column} is no input of the model: it has baselines, but the server cannot count it"
@@ -156,8 +199,17 @@ def _deliver(to: Path, files: dict[str, bytes], head: dict[str, Any]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         digest = _write(Path(folder), files, head)
         load_model(Path(folder), max_bytes=MAX_BYTES)
+        there = to / MANIFEST_FILE
+        if there.is_file() and (earlier := digest_of(there.read_bytes())) != digest:
+            warnings.warn(
+                f"{to}: held another model, {earlier}, which is replaced; what was rolled out must not change",
+                PackingNote,
+                stacklevel=3,
+            )
         try:
             to.mkdir(parents=True, exist_ok=True)
+            for stale in {*_OURS} - {*files}:
+                (to / stale).unlink(missing_ok=True)
             for file in (*files, MANIFEST_FILE):
                 shutil.copyfile(Path(folder) / file, to / file)
         except OSError as error:

@@ -15,6 +15,7 @@ LABEL: Final = "label"
 PROBABILITY: Final = "probability"
 _FLOAT64_MAX: Final = float(np.finfo(np.float64).max)
 _FLOAT32_MAX: Final = float(np.finfo(np.float32).max)
+_UNSEEN: Final = "\N{INVISIBLE SEPARATOR}no text of any data"
 
 
 class Prediction(NamedTuple):
@@ -52,8 +53,9 @@ class Model(Protocol):
 class Predictor:
     """A model, and what is known of the rows that it takes.
 
-    accepts_missing: whether numbers may be missing (NaN). largest: the greatest number that it takes. Both are found
-    out by `probe`.
+    accepts_missing: whether numbers may be missing (NaN). largest: the greatest number that it takes. without_text:
+    positions of text columns that may be missing. closed: of those that must have texts that the model knows. All are
+    found out by `probe`.
     """
 
     def __init__(self, model: Model) -> None:
@@ -66,6 +68,9 @@ class Predictor:
         self.all_text = not any(self.numeric)
         self.accepts_missing = False
         self.largest = _FLOAT64_MAX
+        self.without_text: frozenset[int] = frozenset()
+        self.closed: tuple[int, ...] = ()
+        self._known: Sequence[Any] = ()
         self.label_datatype = "FP64" if self.classes is None else datatype_of(np.asarray(self.classes))
 
     @property
@@ -91,8 +96,9 @@ class Predictor:
         return self.predict(self._matrix(rows))
 
     def probe(self, manifest: Manifest) -> Prediction:
-        """Asks the model for the manifest's probe rows, and finds out what it answers with (`label_datatype`) and what
-        numbers it takes: missing ones (NaN), and any at all or only those of 32 bits, as trees (`largest`).
+        """Asks the model for the manifest's probe rows, and finds out what it answers with (`label_datatype`), what
+        numbers it takes: missing ones (NaN), and any at all or only those of 32 bits, as trees (`largest`), and what
+        texts.
 
         Raises ModelBroken when it does not answer with one finite number or label per row, or its own predict says
         otherwise.
@@ -108,6 +114,10 @@ class Predictor:
         if own is not None and not np.array_equal(own, answer.label):
             raise ModelBroken("the model's predict says otherwise on its probe than its probabilities")
         self.label_datatype = datatype_of(answer.label)
+        self._known = probe[0]
+        texts = [place for place, number in enumerate(self.numeric) if not number]
+        self.without_text = frozenset(place for place in texts if self._answers(place, None))
+        self.closed = tuple(place for place in texts if not self._answers(place, _UNSEEN))
         free = [number and place not in self.whole for place, number in enumerate(self.numeric)]
         if not any(free):
             self.accepts_missing = not any(self.numeric)
@@ -116,6 +126,31 @@ class Predictor:
         if not self._takes(self._everywhere(2 * _FLOAT32_MAX, free, probe[0]), finite=False):
             self.largest = _FLOAT32_MAX
         return answer
+
+    def unknown_text(self, rows: Matrix) -> tuple[int, int] | None:
+        """Row and column of a text among these that the model fails on, where it takes known ones only.
+
+        rows: that it failed on.
+        """
+        for place in self.closed:
+            column = rows[:, place].tolist()
+            texts = list(dict.fromkeys(value for value in column if type(value) is str))
+            if not texts or self._answers(place, *texts):
+                continue
+            while len(texts) > 1:
+                first, rest = texts[: len(texts) // 2], texts[len(texts) // 2 :]
+                texts = rest if self._answers(place, *first) else first
+            return column.index(texts[0]), place
+        return None
+
+    def _answers(self, place: int, *texts: str | None) -> bool:
+        """Whether the model answers a row that it knows, with each of these texts in one place."""
+        rows = [[text if position == place else own for position, own in enumerate(self._known)] for text in texts]
+        try:
+            self.predict(self._matrix(rows))
+        except Exception:  # whatever a model raises: it does not answer
+            return False
+        return True
 
     def _everywhere(self, value: float | None, where: Sequence[bool], row: Sequence[Any]) -> Matrix:
         """A probe row with this value in some places; its texts are ones that the model knows."""

@@ -52,13 +52,18 @@ def profile_of(
         raise DataError(f"slices: {len(slices)} columns, at most {MAX_SLICES} are told apart")
     rows = matrix_of(frame, predictor.columns)
     prediction = answers_to(predictor, rows)
+    if prediction.label.ndim > 1:
+        numbers = prediction.label.shape[1]
+        raise DataError(f"data: the model answers {numbers} numbers per row, which no profile tells; pack without data")
     features = tuple(_feature(column, rows[:, place], bins) for place, column in enumerate(predictor.columns))
     inputs = {column.name for column in predictor.columns}
     parts = [_slice(frame, name, live=name in inputs) for name in slices]
     baselines = None
     if label is not None:
         judged = frame if evaluation is None else evaluation
-        answered = prediction if evaluation is None else answers_to(predictor, matrix_of(evaluation, predictor.columns))
+        answered = prediction
+        if evaluation is not None:
+            answered = answers_to(predictor, matrix_of(evaluation, predictor.columns), "evaluation")
         baselines = _baselines(predictor, judged, answered, label, parts, apart=evaluation is not None)
     return Profile(
         rows=len(frame),
@@ -72,12 +77,15 @@ def profile_of(
     )
 
 
-def answers_to(predictor: Predictor, rows: Matrix) -> Prediction:
-    """The model's answers to many rows, in pieces, as the server would give them. Raises DataError."""
+def answers_to(predictor: Predictor, rows: Matrix, what: str = "data") -> Prediction:
+    """The model's answers to many rows, in pieces, as the server would give them. what: how errors call them.
+
+    Raises DataError.
+    """
     try:
         pieces = [predictor.predict(rows[start : start + _CHUNK_ROWS]) for start in range(0, len(rows), _CHUNK_ROWS)]
     except ValueError as error:
-        raise DataError(f"data: the model does not answer all of it: {error}") from error
+        raise DataError(f"{what}: the model does not answer all of it: {error}") from error
     probabilities = [piece.probability for piece in pieces if piece.probability is not None]
     return Prediction(
         np.concatenate([piece.label for piece in pieces]), np.concatenate(probabilities) if probabilities else None
@@ -152,7 +160,7 @@ def _baselines(
     if predictor.classes is not None and not set(texts_of(truth)) & set(texts_of(np.asarray(predictor.classes))):
         raise DataError(
             f"{what}: no value of {label} is a class of the model ({', '.join(map(str, predictor.classes[:5]))}); "
-            f"its first is {truth[0]!r}"
+            f"its first is {truth[:1].tolist()[0]!r}; give the labels that it was trained on"
         )
     codes = []
     for part in slices:

@@ -33,12 +33,15 @@ def frame_of(data: Any, what: str) -> "pd.DataFrame":
         frame = _read(pd, Path(data), what)
     elif isinstance(data, pd.DataFrame):
         frame = data
-    elif hasattr(data, "to_pandas"):
+    elif hasattr(data, "to_pandas") and not isinstance(data, pd.Series):
         frame = data.to_pandas()
-    elif hasattr(data, "keys"):
+    elif hasattr(data, "keys") and not isinstance(data, pd.Series):
         frame = pd.DataFrame(dict(data))
     else:
-        raise DataError(f"{what}: {type(data).__name__} is no table; give a DataFrame, or a parquet or csv file")
+        raise DataError(
+            f"{what}: {type(data).__name__} is no table with names; give a DataFrame (of a matrix: "
+            "pd.DataFrame(X, columns=[...])), or a parquet or csv file"
+        )
     if not len(frame):
         raise DataError(f"{what}: has no rows")
     frame = frame.rename(columns=str)
@@ -113,7 +116,7 @@ def _datatype(name: str, values: Any) -> Datatype:
             return "FP64"
     raise DataError(
         f"column {name}: {values.dtype} is neither numbers nor text, which is all that a request can carry; "
-        "make numbers of it before the model is trained"
+        "make numbers of it before the model is trained, or train without it"
     )
 
 

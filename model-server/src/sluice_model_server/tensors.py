@@ -39,7 +39,11 @@ def read_tensor(
             return name, kind, _binary(tensor, kind, shape, place, section).reshape(shape)
     values = _flat(tensor, shape, place)
     if not kind.json_types.issuperset(map(type, values)):
-        raise RequestError(400, f"{place}.data: {kind.name} takes {kind.called} only")
+        wrong = next(at for at, value in enumerate(values) if type(value) not in kind.json_types)
+        advice = "; send FP64 for a number that may be missing" if values[wrong] is None else ""
+        raise RequestError(
+            400, f"{place}.data: {name}: {kind.name} takes {kind.called} only, value {wrong} is none{advice}"
+        )
     try:
         return name, kind, kind.array(values).reshape(shape)
     except OverflowError:

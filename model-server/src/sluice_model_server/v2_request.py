@@ -52,7 +52,7 @@ def parse_request(
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise RequestError(400, f"the body is no JSON: {error}") from None
+        raise RequestError(400, f"the body is no JSON: {error}{_advice(text)}") from None
     if type(document) is not dict:
         raise RequestError(400, "the body must be a JSON object with inputs")
     identity = document.get("id")
@@ -65,12 +65,21 @@ def parse_request(
     outputs = _outputs(document.get("outputs"), predictor, binary=binary)
     columns = predictor.columns
     if len(inputs) > len(columns):
-        raise RequestError(400, f"inputs: {len(inputs)} tensors for a model of {len(columns)} columns")
+        known = ", ".join(column.name for column in columns[:20])
+        raise RequestError(
+            400, f"inputs: {len(inputs)} tensors for a model of {len(columns)} columns: {known}; send one for each"
+        )
     read = _matrix if _is_matrix(inputs, columns) else _by_column
     rows = read(inputs, predictor, section, max_rows)
     if section is not None:
         section.finish()
     return InferenceRequest(identity, rows, outputs)
+
+
+def _advice(text: bytes | memoryview) -> str:
+    """What Python's json writes for a missing number is no JSON."""
+    found = any(word in bytes(text) for word in (b"NaN", b"Infinity"))
+    return "; NaN and Infinity are no JSON: send null for a missing value" if found else ""
 
 
 class _Tensor(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -129,8 +138,13 @@ def _matrix(inputs: list[Any], predictor: Predictor, section: BinarySection | No
     text = datatype.binary is None
     if not (predictor.all_text if text else predictor.all_numeric):
         column = predictor.columns[predictor.numeric.index(text)]
-        raise RequestError(400, f"inputs[0].datatype: column {column.name} is {column.datatype}, not {datatype.name}")
+        several = "" if predictor.all_text or predictor.all_numeric else "; send one tensor per column, texts are BYTES"
+        raise RequestError(
+            400, f"inputs[0].datatype: column {column.name} is {column.datatype}, not {datatype.name}{several}"
+        )
     if text:
+        for position, column in enumerate(predictor.columns):
+            _check_texts(values[:, position], position, column, predictor)
         return values
     rows = values.astype(np.float64, copy=False)
     for position in predictor.whole:
@@ -156,19 +170,24 @@ def _by_column(
     matrix = np.empty((count, len(predictor.columns)), dtype=np.float64 if predictor.all_numeric else object)
     for position, (column, number) in enumerate(zip(predictor.columns, predictor.numeric, strict=True)):
         if column.name not in tensors:
-            raise RequestError(400, f"inputs: the tensor {column.name} is missing")
+            unknown = [name for name in tensors if name not in (known.name for known in predictor.columns)]
+            said = f"; {unknown[0]} is no column of the model" if unknown else ""
+            raise RequestError(400, f"inputs: the tensor {column.name} is missing{said}")
         values = tensors.pop(column.name)
         if (values.dtype.kind == "O") == number:
             raise RequestError(400, f"inputs: the tensor {column.name} must be {column.datatype}")
         if len(values) != count:
             raise RequestError(400, f"inputs: the tensor {column.name} has {len(values)} rows, others have {count}")
+        if not number:
+            _check_texts(values, position, column, predictor)
         if position in predictor.whole:
             _check_whole(values, column)
         if number and not predictor.all_numeric:
             _check_numbers(values, predictor, (column,))
         matrix[:, position] = values
     if tensors:
-        raise RequestError(400, f"inputs: the model has no column {next(iter(tensors))}")
+        known = ", ".join(column.name for column in predictor.columns[:20])
+        raise RequestError(400, f"inputs: the model has no column {next(iter(tensors))}; it has {known}")
     if predictor.all_numeric:
         _check_numbers(matrix, predictor, predictor.columns)
     return matrix
@@ -207,6 +226,18 @@ def _check_numbers(values: npt.NDArray[Any], predictor: Predictor, columns: tupl
                 400,
                 f"inputs: column {column.name} in row {large.argmax()} is beyond the numbers that this model takes, "
                 f"+-{predictor.largest:.6g}",
+            )
+
+
+def _check_texts(values: npt.NDArray[Any], position: int, column: Column, predictor: Predictor) -> None:
+    """Refuses a missing text where the model takes none. values: of one column, [rows]."""
+    if position in predictor.without_text:
+        return
+    for row, value in enumerate(values.tolist()):
+        if type(value) is not str:
+            raise RequestError(
+                400,
+                f"inputs: column {column.name} is missing in row {row}; this model takes no missing texts (null) there",
             )
 
 

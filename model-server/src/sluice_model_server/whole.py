@@ -50,6 +50,9 @@ class WholeRequest:
         except RequestError as error:
             self._finish(answers.refused(error))
             return
+        except Exception as error:  # a mistake of ours ends this request, not its connection
+            self._finish(inference.mistake(error))
+            return
         inference.batcher.add(self._request.rows, self)
 
     def done(self) -> bool:
@@ -60,8 +63,8 @@ class WholeRequest:
         """Replies with the model's answer."""
         try:
             answer = self._inference.answered(self._request, prediction, self._headers)
-        except Exception as error:  # an answer that cannot be written is this request's failure, not its batch's
-            answer = self._inference.failed(self._request, error)
+        except Exception as error:  # an answer that cannot be written ends this request, not its batch
+            answer = self._inference.mistake(error)
         self._finish(answer)
 
     def set_exception(self, error: Exception) -> None:
@@ -100,16 +103,28 @@ class WholeProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """What one read brought. A request that it completes is answered without a task."""
         self._reading = True
-        super().data_received(data)
-        self._reading = False
-        cycle, self._held = self._held, None
+        try:
+            super().data_received(data)
+        finally:
+            self._reading = False
+            cycle, self._held = self._held, None
         if cycle is None:
             return
         if cycle.more_body or self.flow.write_paused or self.transport.is_closing():
             super()._start_asgi_task(cycle, self.app)
             return
         path, headers = cycle.scope["path"], dict(cycle.scope["headers"])
-        WholeRequest(self._model_app.inference, path, headers, bytes(cycle.body), partial(self._reply, cycle))
+        body, cycle.body = bytes(cycle.body), bytearray()  # the cycle is kept as long as its connection idles
+        WholeRequest(self._model_app.inference, path, headers, body, partial(self._reply, cycle))
+
+    def on_headers_complete(self) -> None:
+        """What the head says is all that counts."""
+        # Trailers of a chunked body are told by the same call as headers: they go where nobody looks.
+        self.scope["headers"] = self.headers.copy()
+        super().on_headers_complete()
+        # The parser takes what follows such a head for another protocol, and the body for the next request.
+        if self.parser.should_upgrade():
+            self.cycle.keep_alive = False
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         # uvicorn asks at the end of the head; a little later, when all that was read is parsed, more is known.

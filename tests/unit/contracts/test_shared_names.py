@@ -1,11 +1,13 @@
 """Operator and model server never import each other: what both must call the same is held equal here."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 import yaml
+from sklearn.linear_model import LinearRegression
 
 from sluice.api import names as operator_names
 from sluice.api.v1alpha1 import ModelSource, SecretRef, Spec
@@ -22,7 +24,9 @@ from sluice_model_server.cli import app
 from sluice_model_server.credentials import KEYS
 from sluice_model_server.faults import FaultPlan, Faults
 from sluice_model_server.lifecycle import Lifecycle
+from sluice_model_server.load import load_model
 from sluice_model_server.metrics import Metrics
+from sluice_model_server.packing import pack
 from sluice_model_server.settings import Settings
 
 COMMANDS = typer.main.get_command(app)
@@ -144,11 +148,12 @@ def test_requests_are_counted_under_the_name_and_label_of_the_runtime_table(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_probes_and_scrapes_reach_pages_of_the_server(row: Runtime, method: str) -> None:
-    """Live and not ready while there is no model; 404 would be a path that it does not know."""
+async def test_probes_and_scrapes_reach_pages_of_the_server(row: Runtime, method: str, tmp_path: Path) -> None:
+    """Live and not ready while the model has not answered its probe; 404 would be a path that it does not know."""
+    pack(LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]), tmp_path, name="m", version="1")
     settings = Settings()
     faults = Faults(FaultPlan(), background_error_share=0, host="pod")
-    server = ModelApp(None, settings, Metrics(), Lifecycle(), faults)
+    server = ModelApp(load_model(tmp_path, max_bytes=1 << 30), settings, Metrics(), Lifecycle(), faults)
     answers = {path: await status(server, method, path) for path in (row.live_path, row.ready_path, row.metrics_path)}
     assert answers == {row.live_path: 200, row.ready_path: 503, row.metrics_path: 200}
 

@@ -3,8 +3,13 @@
 import numpy as np
 import orjson
 import pytest
+from sklearn.preprocessing import OneHotEncoder
 
+from sluice_model_server import v2_request
 from sluice_model_server.faults import FaultPlan
+from sluice_model_server.load import load_model
+from sluice_model_server.packing import pack
+from specs.models import MIXED, MIXED_COLUMNS, mixed
 
 
 async def test_answers_like_the_estimator_with_name_version_and_id(client, data, matrix):
@@ -183,21 +188,62 @@ async def test_model_info_names_what_is_served(client, served):
     assert await client().metric(line) == 1
 
 
-async def test_a_model_that_raises_is_a_500_without_the_payload(client, capfd):
-    unknown = {
-        "inputs": [
-            {"name": "hour", "shape": [1], "datatype": "FP64", "data": [1.0]},
-            {"name": "carrier", "shape": [1], "datatype": "BYTES", "data": ["secret-carrier"]},
-            {"name": "humid", "shape": [1], "datatype": "FP64", "data": [0.5]},
-        ]
-    }
-    app = client("mixed")
-    answer = await app.infer(unknown)
+@pytest.mark.filterwarnings("ignore:invalid value encountered in log1p")
+async def test_a_model_that_raises_is_a_500_without_the_payload(client, matrix, capfd):
+    app = client("logs")
+    answer = await app.infer(matrix([[-7.25, 1.0, 1.0]]))
     assert answer.status == 500
     assert await app.metric('sluice_requests_total{code="500"}') == 1
     said = "".join(capfd.readouterr()) + answer.content.decode()
     assert "ValueError" in said
-    assert "secret-carrier" not in said
+    assert "7.25" not in said
+
+
+def flights_of(*carriers):
+    """A request for the model `mixed`."""
+    columns = (("hour", "FP64", 1.0), ("humid", "FP64", 0.5))
+    inputs = [{"name": n, "shape": [len(carriers)], "datatype": d, "data": [v] * len(carriers)} for n, d, v in columns]
+    inputs.append({"name": "carrier", "shape": [len(carriers)], "datatype": "BYTES", "data": list(carriers)})
+    return {"inputs": inputs}
+
+
+@pytest.mark.parametrize("carriers", [["ZZ"], ["AA", "UA", "ZZ"], [*["UA"] * 99, "ZZ", "YY", "AA"]])
+async def test_a_text_that_the_model_must_know_is_the_clients_mistake(client, carriers):
+    app = client("mixed")
+    answer = await app.infer(flights_of(*carriers))
+    assert answer.status == 400
+    row = carriers.index("ZZ")
+    assert f"column carrier in row {row} is a text that the model was not trained on" in answer.json["error"]
+    assert "ZZ" not in answer.json["error"]
+    assert await app.metric('sluice_requests_total{code="400"}') == 1
+
+
+async def test_a_text_may_be_missing_where_the_model_says_so(client, served, tmp_path):
+    refused = await client("mixed").infer(flights_of("AA", None))
+    assert refused.status == 400
+    assert "column carrier is missing in row 1; this model takes no missing texts" in refused.json["error"]
+    rows = np.array([*MIXED[:-1], [0.5, np.nan, 0.5]], dtype=object)
+    model = mixed(rows, OneHotEncoder(handle_unknown="ignore"))
+    pack(model, tmp_path, name="delay", version="5", columns=MIXED_COLUMNS, probe=[[1.0, "AA", 0.5]])
+    answer = await client(load_model(tmp_path, max_bytes=1 << 30)).infer(flights_of("AA", None, "ZZ"))
+    assert answer.status == 200
+    asked = np.array([[1.0, carrier, 0.5] for carrier in ("AA", np.nan, "ZZ")], dtype=object)
+    assert answer.json["outputs"][1]["data"] == pytest.approx(model.predict_proba(asked).ravel())
+
+
+async def test_a_mistake_of_ours_costs_its_own_request_only(client, data, matrix, monkeypatch):
+    def fails(*_, **__):
+        raise ZeroDivisionError
+
+    app = client(max_in_flight=1)
+    monkeypatch.setattr(v2_request, "_usual", fails)
+    monkeypatch.setattr(v2_request, "split", fails)
+    for _ in range(3):
+        answer = await app.infer(matrix(data.rows[:1]))
+        assert (answer.status, "ZeroDivisionError" in answer.json["error"]) == (500, True)
+    monkeypatch.undo()
+    assert (await app.infer(matrix(data.rows[:1]))).status == 200
+    assert await app.metric("sluice_requests_in_flight") == 0
 
 
 async def test_error_share_fails_its_share_and_counts_it(client, data, matrix):

@@ -150,18 +150,47 @@ async def test_more_at_once_than_allowed_are_429(client, row):
     assert (await connections[2].answer()).status == 200
 
 
-async def test_who_raises_fails_alone(client):
-    app = client("mixed")
-
-    def request(carrier: str) -> bytes:
-        columns = (("hour", "FP64", 1.0), ("carrier", "BYTES", carrier), ("humid", "FP64", 0.5))
-        inputs = [{"name": n, "shape": [1], "datatype": kind, "data": [value]} for n, kind, value in columns]
-        return http_request("POST", PATH, orjson.dumps({"inputs": inputs}))
-
+@pytest.mark.filterwarnings("ignore:invalid value encountered in log1p")
+async def test_who_raises_fails_alone(client, matrix):
+    app = client("logs")
     connections = [Connection(app.app) for _ in range(3)]
-    for connection, carrier in zip(connections, ("UA", "nobody", "AA"), strict=True):
-        connection.send(request(carrier))
+    for connection, number in zip(connections, (1.0, -7.0, 2.0), strict=True):
+        connection.send(http_request("POST", PATH, orjson.dumps(matrix([[number, 1.0, 1.0]]))))
     assert [(await connection.answer()).status for connection in connections] == [200, 500, 200]
+
+
+async def test_any_number_of_zeros_may_stand_before_a_length(client, row):
+    connection = Connection(client().app)
+    connection.send(row().replace(b"content-length: ", b"content-length: " + b"0" * 5000))
+    assert ids(await connection.answer()) == ["0"]
+
+
+async def test_a_body_is_not_kept_while_its_connection_idles(client, row):
+    connection = Connection(client().app)
+    connection.send(row())
+    await connection.answer()
+    assert connection.protocol.cycle.body == b""
+
+
+@pytest.mark.parametrize("cut", [None, -20])
+async def test_trailers_are_no_headers(client, row, tmp_path, cut):
+    (tmp_path / "tokens").write_text("right")
+    connection = Connection(client(token_file=tmp_path / "tokens").app)
+    head, body = row().split(b"\r\n\r\n")
+    head = head[: head.index(b"content-length")] + b"transfer-encoding: chunked"
+    chunked = b"%x\r\n%s\r\n0\r\nauthorization: Bearer right\r\n\r\n" % (len(body), body)
+    message = head + b"\r\n\r\n" + chunked
+    connection.send(message[:cut])
+    if cut:
+        connection.send(message[cut:])
+    assert (await connection.answer()).status == 401
+
+
+async def test_what_follows_an_upgrade_that_is_not_made_is_no_request(client, row):
+    connection = Connection(client().app)
+    connection.send(row(headers=((b"connection", b"upgrade"), (b"upgrade", b"h2c"))) + row(1))
+    assert (await connection.answer()).headers[b"connection"] == b"close"
+    assert connection.wire.closed
 
 
 @pytest.mark.parametrize("place", [(v2_response, "inference"), (v2_request, "_usual")])

@@ -110,12 +110,16 @@ def _check_node(model: str, node: dict[str, Any], archive: ZipFile) -> None:
 _ADVICE: Final[dict[str, str]] = {
     "sklearn.neighbors.": "; fit neighbours with algorithm='brute'",
     "sklearn.gaussian_process.": "; its kernels were not reviewed",
+    "sklearn.model_selection._search": "; pack its best_estimator_",
 }
+_LIBRARIES: Final = ("sklearn.", "numpy.", "scipy.", "builtins.", "collections.", "functools.")
 
 
 def _advice(module: str, name: str) -> str:
     known = (text for start, text in _ADVICE.items() if f"{module}.{name}".startswith(start))
-    return next(known, " (docs/reference/model-server-formats.md)")
+    if not f"{module}.".startswith(_LIBRARIES):
+        return ", as it is code of its author's: use steps of scikit-learn's own"
+    return next(known, ", which docs/reference/model-server-formats.md lists")
 
 
 def _check_tree_arguments(model: str, node: dict[str, Any], archive: ZipFile) -> None:
