@@ -10,6 +10,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neural_network import MLPClassifier
@@ -205,14 +206,17 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(packed):
 
 
 @pytest.mark.parametrize(
-    ("model", "said"),
+    ("model", "lacks", "said"),
     [
-        (StandardScaler(), "has no predict"),
-        (LinearRegression(), "n_features_in_"),
-        (LogisticRegression(), "no classes_"),
+        (StandardScaler(), None, "has no predict"),
+        (LinearRegression(), "n_features_in_", "n_features_in_"),
+        (LogisticRegression(), "classes_", "no classes_"),
     ],
 )
-def test_models_that_cannot_answer_are_refused(model, said, tmp_path):
+def test_models_that_cannot_answer_are_refused(model, lacks, said, data, tmp_path):
+    model = clone(model).fit(data.rows, data.late)
+    if lacks:
+        delattr(model, lacks)
     with pytest.raises(ModelBroken, match=said):
         pack(model, tmp_path, name="m", version="1")
 

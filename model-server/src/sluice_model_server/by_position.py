@@ -25,6 +25,8 @@ def by_position(model: Any) -> Any:
     for part in list(_estimators(copied, set())):
         if isinstance(part, ColumnTransformer) and hasattr(part, "_transformer_to_input_indices") and not _masks(part):
             _select_by_position(part)
+        elif isinstance(part, ColumnTransformer):  # not fitted: what others were made from, and never asked
+            part.transformers = [(name, step, [] if callable(cols) else cols) for name, step, cols in part.transformers]
         # What a step hands to the next is a matrix too.
         vars(part).pop("_sklearn_output_config", None)
     for part in list(_estimators(copied, set())):

@@ -2,10 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Final
 
 from sluice_model_server.card import card
 from sluice_model_server.manifest import Manifest, read_manifest
 from sluice_model_server.profile import read_profile
+
+_KINDS: Final = {"skops": "A scikit-learn model", "onnx": "An ONNX model"}
 
 
 def described(folder: Path) -> str:
@@ -16,7 +19,7 @@ def described(folder: Path) -> str:
     facts = f"- {digest}\n- format {manifest.format}\n{files}"
     if profile is None:
         return f"# {manifest.name} {manifest.version}\n\n{facts}{_columns(manifest)}"
-    title, _, rest = card(manifest, profile, f"A {manifest.format} model").partition("\n")
+    title, _, rest = card(manifest, profile, _KINDS[manifest.format]).partition("\n")
     return f"{title}\n\n{facts}{rest}".rstrip()
 
 

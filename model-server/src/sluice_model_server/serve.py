@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -32,8 +33,12 @@ class DrainingServer(uvicorn.Server):
     Exit 0 matters: plain uvicorn raises the signal again, and a pod that ended as asked would look like a failed one.
     """
 
-    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle, drain_seconds: float) -> None:
+    def __init__(
+        self, config: uvicorn.Config, lifecycle: Lifecycle, drain_seconds: float, listening: Callable[[], None]
+    ) -> None:
+        """listening: called once the server does."""
         super().__init__(config)
+        self._listening = listening
         self._lifecycle = lifecycle
         self._drain_seconds = drain_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -41,6 +46,7 @@ class DrainingServer(uvicorn.Server):
     async def startup(self, sockets: Any = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets=sockets)
+        self._listening()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """First signal: drain. A second one ends the drain early."""
@@ -96,7 +102,8 @@ def serve(directory: Path, port: int, settings: Settings, metrics: Metrics | Non
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.finish_seconds,
     )
-    _log.info(
+    listening = partial(
+        _log.info,
         "serving",
         model=manifest.name,
         version=manifest.version,
@@ -104,7 +111,7 @@ def serve(directory: Path, port: int, settings: Settings, metrics: Metrics | Non
         port=port,
         path=model.predictor.path,
     )
-    DrainingServer(config, lifecycle, settings.drain_seconds).run()
+    DrainingServer(config, lifecycle, settings.drain_seconds, listening).run()
     _log.info("ended")
 
 

@@ -27,7 +27,7 @@ def read_tensor(
         raise RequestError(400, f"{place}: must be an object with name, shape, datatype and data")
     name, datatype = tensor.get("name"), tensor.get("datatype")
     if type(name) is not str or not name:
-        raise RequestError(400, f"{place}.name: must be a string")
+        raise RequestError(400, f"{place}.name: must be a string; an input has name, shape, datatype and data")
     kind = DATATYPES.get(datatype) if type(datatype) is str else None
     if kind is None:
         raise RequestError(400, f"{place}.datatype: must be one of {', '.join(DATATYPES)}")
@@ -42,7 +42,7 @@ def read_tensor(
         wrong = next(at for at, value in enumerate(values) if type(value) not in kind.json_types)
         advice = "; send FP64 for a number that may be missing" if values[wrong] is None else ""
         raise RequestError(
-            400, f"{place}.data: {name}: {kind.name} takes {kind.called} only, value {wrong} is none{advice}"
+            400, f"{place}.data: {name}: {kind.name} takes {kind.called} only; value {wrong} is another{advice}"
         )
     try:
         return name, kind, kind.array(values).reshape(shape)

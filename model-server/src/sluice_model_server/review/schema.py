@@ -110,6 +110,7 @@ def _check_node(model: str, node: dict[str, Any], archive: ZipFile) -> None:
 _ADVICE: Final[dict[str, str]] = {
     "sklearn.neighbors.": "; fit neighbours with algorithm='brute'",
     "sklearn.gaussian_process.": "; its kernels were not reviewed",
+    "sklearn.compose._column_transformer.make_column_selector": "; pack the estimator itself with its data",
     "sklearn.model_selection._search": "; pack its best_estimator_",
 }
 _LIBRARIES: Final = ("sklearn.", "numpy.", "scipy.", "builtins.", "collections.", "functools.")
