@@ -1,6 +1,6 @@
 """What does the model answer to a matrix of rows?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
@@ -116,8 +116,8 @@ class Predictor:
         self.label_datatype = datatype_of(answer.label)
         self._known = probe[0]
         texts = [place for place, number in enumerate(self.numeric) if not number]
-        self.without_text = frozenset(place for place in texts if self._answers(place, None))
-        self.closed = tuple(place for place in texts if not self._answers(place, _UNSEEN))
+        self.without_text = self._taking(texts, None)
+        self.closed = tuple(sorted({*texts} - self._taking(texts, _UNSEEN)))
         free = [number and place not in self.whole for place, number in enumerate(self.numeric)]
         if not any(free):
             self.accepts_missing = not any(self.numeric)
@@ -135,19 +135,24 @@ class Predictor:
         for place in self.closed:
             column = rows[:, place].tolist()
             texts = list(dict.fromkeys(value for value in column if type(value) is str))
-            if not texts or self._answers(place, *texts):
+            if not texts or self._answers({place: text} for text in texts):
                 continue
             while len(texts) > 1:
                 first, rest = texts[: len(texts) // 2], texts[len(texts) // 2 :]
-                texts = rest if self._answers(place, *first) else first
+                texts = rest if self._answers({place: text} for text in first) else first
             return column.index(texts[0]), place
         return None
 
-    def _answers(self, place: int, *texts: str | None) -> bool:
-        """Whether the model answers a row that it knows, with each of these texts in one place."""
-        rows = [[text if position == place else own for position, own in enumerate(self._known)] for text in texts]
+    def _taking(self, places: Sequence[int], text: str | None) -> frozenset[int]:
+        """Those of the places at which the model takes this text; None: no text. Usually one question tells."""
+        if self._answers([dict.fromkeys(places, text)]):
+            return frozenset(places)
+        return frozenset(place for place in places if self._answers([{place: text}]))
+
+    def _answers(self, rows: Iterable[Mapping[int, str | None]]) -> bool:
+        """Whether the model answers rows that are one that it knows, with other texts in these places."""
         try:
-            self.predict(self._matrix(rows))
+            self.predict(self._matrix([[other.get(p, own) for p, own in enumerate(self._known)] for other in rows]))
         except Exception:  # whatever a model raises: it does not answer
             return False
         return True
