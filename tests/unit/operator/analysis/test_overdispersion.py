@@ -18,7 +18,8 @@ def counts(pods: int = 3, burst: float = 1.0, shared: np.ndarray | float = 1.0) 
 
 
 def test_the_worked_example_of_the_module() -> None:
-    assert _between_pods(np.array([[8.0, 12.0], [12.0, 8.0]])) == pytest.approx(1.6)
+    losses = np.array([[8.0, 12.0], [12.0, 8.0]])
+    assert _between_pods(np.full((2, 2), 1000.0), losses) == pytest.approx(1.6)
 
 
 def test_independent_losses_have_no_overdispersion() -> None:
@@ -28,6 +29,17 @@ def test_independent_losses_have_no_overdispersion() -> None:
 def test_bursts_of_one_pod_are_found() -> None:
     """Losses in threes have three times the variance; 1.25 for caution, and the estimate's own error."""
     assert overdispersion(*counts(burst=3)) == pytest.approx(3.75, rel=0.35)
+
+
+@pytest.mark.parametrize("burst", [1, 3])
+def test_counts_that_a_restart_took_away_are_no_noise(burst: int) -> None:
+    """A fifth of the blocks lacks what was counted before a restart, of requests and losses alike."""
+    random = np.random.default_rng(8)
+    kept = np.where(random.random((3, BLOCKS)) < 0.2, random.random((3, BLOCKS)), 1.0)
+    requests, _ = counts()
+    requests = np.round(requests * kept)
+    losses = burst * random.poisson(requests * 0.01 / burst).astype(float)
+    assert overdispersion(requests, losses) == pytest.approx(1.25 * burst, rel=0.35)
 
 
 def test_what_all_pods_share_is_no_noise_between_them() -> None:

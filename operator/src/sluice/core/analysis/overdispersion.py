@@ -4,7 +4,9 @@ Losses come in bursts: one broken connection fails ten requests. phi is the fact
 a count, and every bet's gain is divided by it.
 
 What both arms share (an outage upstream) is no noise between them, so phi is measured *between pods*: of all events of
-a block of time, does each pod get its usual part? Where a pod's part cannot be told (one pod, or parts that change) the
+a block of time, does each pod get the part that is due to its requests of that block at its usual share of losses? (A
+container that restarts takes what it counted since its last scrape with it, requests and losses alike: that is no
+scatter.) Where a pod's part cannot be told (one pod, or parts that change) the
 scatter of the total is taken, by successive differences, so that a slow drift of the base does not count (von Neumann
 1941). Of a shared five-fold burst that second estimate makes 100 to 500 and the first 1.2 to 1.4.
 
@@ -50,7 +52,7 @@ def overdispersion(requests: ArrayLike, losses: ArrayLike) -> float:
     whole = _there_all_the_time(n)
     if _steady(n[whole]) and x[whole].sum() > 0:
         differences = (int(whole.sum()) - 1) * (n.shape[1] - 1)
-        estimate = (1.0 + sqrt(2.0 / differences)) * _between_pods(x[whole])
+        estimate = (1.0 + sqrt(2.0 / differences)) * _between_pods(n[whole], x[whole])
     else:
         estimate = _CAUTION * _between_blocks(n.sum(axis=0), x.sum(axis=0))
     return min(MOST, max(1.0, estimate))
@@ -75,12 +77,14 @@ def _steady(n: np.ndarray) -> bool:
     return bool(np.all((change > _STEADY) & (change < 1 / _STEADY)))
 
 
-def _between_pods(x: np.ndarray) -> float:
+def _between_pods(n: np.ndarray, x: np.ndarray) -> float:
     blocks = x.shape[1]
-    parts = x.sum(axis=1) / x.sum()
+    due = n * (x.sum(axis=1) / n.sum(axis=1))[:, None]
+    all_due = due.sum(axis=0)
+    parts = np.divide(due, all_due, out=np.zeros_like(due), where=all_due > 0)
     totals = x.sum(axis=0)
-    seen = float(((x - np.outer(parts, totals)) ** 2).sum()) / (blocks - 1)
-    expected = float((np.outer(parts * (1 - parts), totals)).sum()) / blocks
+    seen = float(((x - parts * totals) ** 2).sum()) / (blocks - 1)
+    expected = float((parts * (1 - parts) * totals).sum()) / blocks
     return seen / expected if expected > 0 else 1.0
 
 
