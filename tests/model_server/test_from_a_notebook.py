@@ -10,6 +10,7 @@ import skops.io
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -108,6 +109,12 @@ def test_none_is_no_missing_value_of_a_request(table, tmp_path):
     model.fit(gaps[["carrier"]], (gaps["carrier"].isna()).astype(int))
     with pytest.raises(DataError, match="carrier is None, to which the model answers otherwise than to NaN"):
         pack(model, tmp_path / "m" / "1", data=gaps)
+    # The remedy of docs/how-to/pack-a-model.md.
+    texts = make_pipeline(SimpleImputer(strategy="constant", fill_value="?"), OneHotEncoder(handle_unknown="ignore"))
+    filled = gaps.assign(carrier=gaps["carrier"].fillna(np.nan))
+    model = make_pipeline(make_column_transformer((texts, ["carrier"])), LogisticRegression())
+    strict(model.fit(filled[["carrier"]], gaps["carrier"].isna()), tmp_path / "m" / "1", data=filled[["carrier"]])
+    assert load_model(tmp_path / "m" / "1", max_bytes=1 << 30).predictor.without_text == {0}
 
 
 @pytest.mark.parametrize(

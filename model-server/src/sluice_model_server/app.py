@@ -153,9 +153,10 @@ class ModelApp:
             if self._faults.fails():
                 return inference.failed_on_purpose(request)
         try:
-            return inference.answered(request, await inference.batcher.ask(request.rows), headers)
+            prediction = await inference.batcher.ask(request.rows)
         except Exception as error:  # the model's failure, whatever it is, is a 500 and not our end
             return inference.failed(request, error)
+        return inference.answered(request, prediction, headers)
 
     def headers_of(self, answer: Answer) -> list[tuple[bytes, bytes]]:
         """All headers to send with it: with its length, and with an end of the connection while the server drains."""

@@ -97,12 +97,11 @@ def push(
     ],
 ) -> None:
     """Copies a packed model to a store, the manifest last, and prints the lines for a ModelDeployment."""
-    from sluice_model_server.manifest import MANIFEST_FILE  # noqa: PLC0415
     from sluice_model_server.push import push as push_model  # noqa: PLC0415
 
     with _explained():
         pushed = push_model(folder, target)
-        uri = pushed.uri if "://" in pushed.uri else f"<where {target} is served>/{MANIFEST_FILE}"
+        uri = pushed.uri if "://" in pushed.uri else f"<where {target} is served>/{Path(pushed.uri).name}"
         typer.echo(f"model:\n  uri: {uri}\n  digest: {pushed.digest}")
 
 

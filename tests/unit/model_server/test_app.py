@@ -5,7 +5,7 @@ import orjson
 import pytest
 from sklearn.preprocessing import OneHotEncoder
 
-from sluice_model_server import v2_request
+from sluice_model_server import v2_request, v2_response
 from sluice_model_server.faults import FaultPlan
 from sluice_model_server.load import load_model
 from sluice_model_server.packing import pack
@@ -231,16 +231,16 @@ async def test_a_text_may_be_missing_where_the_model_says_so(client, served, tmp
     assert answer.json["outputs"][1]["data"] == pytest.approx(model.predict_proba(asked).ravel())
 
 
-async def test_a_mistake_of_ours_costs_its_own_request_only(client, data, matrix, monkeypatch):
+@pytest.mark.parametrize("place", [(v2_request, "_usual"), (v2_response, "inference")], ids=["reading", "writing"])
+async def test_a_mistake_of_ours_costs_its_own_request_only(client, data, matrix, monkeypatch, place):
     def fails(*_, **__):
         raise ZeroDivisionError
 
     app = client(max_in_flight=1)
-    monkeypatch.setattr(v2_request, "_usual", fails)
-    monkeypatch.setattr(v2_request, "split", fails)
+    monkeypatch.setattr(*place, fails)
     for _ in range(3):
         answer = await app.infer(matrix(data.rows[:1]))
-        assert (answer.status, "ZeroDivisionError" in answer.json["error"]) == (500, True)
+        assert (answer.status, answer.json["error"]) == (500, "the server failed on this request (ZeroDivisionError)")
     monkeypatch.undo()
     assert (await app.infer(matrix(data.rows[:1]))).status == 200
     assert await app.metric("sluice_requests_in_flight") == 0
